@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"time"
+
+	"sock/socket"
+)
+
+// link is what every stream connection is made of, whoever serves it.
+type link struct {
+	s      *Server
+	self   member // what the link is part of, as it is on the server's books
+	sock   *socket.Socket
+	c      Conn
+	slot   bool // it counts for MaxConns
+	shakes bool // it counts for maxHandshakes
+	gentle bool // close without RST although the end is not orderly
+	pid    int  // the child that serves it
+}
+
+// start fills in what is known when the connection was accepted.
+func (l *link) start(s *Server, sock *socket.Socket, peer socket.Addr) {
+	l.s, l.sock = s, sock
+	l.c.id = s.nextID.Add(1)
+	l.c.network = networkOf(sock)
+	l.c.peer = peer
+	l.c.local, _ = sock.LocalAddr() // fails only on a connection gone already
+	l.c.idle = s.cfg.Idle
+	l.c.started = time.Now()
+}
+
+func (l *link) base() *link { return l }
+
+func (l *link) traffic() (received, sent int64) { return l.c.bytes() }
+
+// left takes the connection off the server's books and reports its end.
+func (l *link) left() {
+	l.forget()
+	record := l.c.record()
+	record.PID = l.pid
+	l.s.depart(l.self, &record)
+}
+
+// record sums up a connection whose end is decided.
+func (c *Conn) record() Record {
+	received, sent := c.bytes()
+	return Record{
+		ID: c.id, Network: c.network, Peer: c.peer, Local: c.local,
+		Received: received, Sent: sent, End: *c.end,
+		Started: c.started, Duration: time.Since(c.started),
+	}
+}
+
+// forget gives back what the connection counts for.
+func (l *link) forget() {
+	l.shaken()
+	if l.slot {
+		l.slot = false
+		l.s.slots.Add(-1)
+	}
+}
+
+// shaken ends the count of the handshake.
+func (l *link) shaken() {
+	if l.shakes {
+		l.shakes = false
+		l.s.handshakes.Add(-1)
+	}
+}
+
+// admitted takes the slot that a TLS connection needs after its handshake. If
+// there is none, the end is decided.
+func (l *link) admitted() bool {
+	l.slot = l.s.askSlot()
+	if !l.slot {
+		l.s.refuse(l.c.peer, l.c.local, ErrTooMany)
+		l.c.finish(&End{By: Local, How: RST, Err: ErrTooMany})
+	}
+	return l.slot
+}
+
+// networkOf names the network of a socket as package net does.
+func networkOf(s *socket.Socket) string {
+	switch {
+	case s.Family() != socket.UNIX:
+		if s.Type() == socket.DGRAM {
+			return "udp"
+		}
+		return "tcp"
+	case s.Type() == socket.DGRAM:
+		return "unixgram"
+	case s.Type() == socket.SEQPACKET:
+		return "unixpacket"
+	}
+	return "unix"
+}

@@ -1,0 +1,254 @@
+package engine_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"sock/engine"
+)
+
+func TestNewChecksConfig(t *testing.T) {
+	child := func() (*exec.Cmd, error) { return nil, nil }
+	for name, c := range map[string]struct {
+		cfg  engine.Config
+		want string
+	}{
+		"no-handler":     {engine.Config{}, "no Handler"},
+		"unknown-model":  {engine.Config{Model: "threads", Handler: newEcho()}, `unknown model "threads"`},
+		"no-child":       {engine.Config{Model: engine.Process}, "needs Child"},
+		"negative":       {engine.Config{Handler: newEcho(), MaxConns: -1}, "MaxConns"},
+		"negative-time":  {engine.Config{Handler: newEcho(), Idle: -1}, "negative duration"},
+		"negative-size":  {engine.Config{Handler: newEcho(), ReadBuffer: -1}, "negative buffer"},
+		"marks":          {engine.Config{Handler: newEcho(), HighWater: 10, LowWater: 10}, "LowWater 10 is not below HighWater 10"},
+		"tls-in-process": {engine.Config{Model: engine.Process, Child: child, TLS: clientTLS()}, "TLS.Certificates"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := engine.New(c.cfg); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("New: got %v, want an error with %q", err, c.want)
+			}
+		})
+	}
+	if _, err := engine.New(engine.Config{Handler: newEcho(), HighWater: 100}); err != nil {
+		t.Errorf("New with a small HighWater alone: got %v, want nil", err)
+	}
+}
+
+func TestServeEnds(t *testing.T) {
+	newServer := func(t *testing.T) *engine.Server {
+		s, err := engine.New(engine.Config{Handler: newEcho()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _, _ = s.Shutdown(ended()) }) // no connections: nothing to go wrong
+		return s
+	}
+	t.Run("context", func(t *testing.T) {
+		l := listen(t, "tcp")
+		defer l.Close()
+		if err := newServer(t).Serve(ended(), l); err != nil {
+			t.Errorf("Serve: got %v, want nil", err)
+		}
+	})
+	t.Run("listener-closed", func(t *testing.T) {
+		l := listen(t, "tcp")
+		time.AfterFunc(20*time.Millisecond, func() { _ = l.Close() })
+		if err := newServer(t).Serve(context.Background(), l); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Serve: got %v, want net.ErrClosed", err)
+		}
+	})
+	t.Run("not-listening", func(t *testing.T) {
+		l := listen(t, "tcp")
+		defer l.Close()
+		local, err := l.LocalAddr()
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := net.Dial("tcp", local.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		accepted, _, err := l.Accept(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer accepted.Close()
+		if err := newServer(t).Serve(context.Background(), accepted); !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("Serve on a connection: got %v, want EINVAL", err)
+		}
+	})
+	t.Run("after-shutdown", func(t *testing.T) {
+		s := newServer(t)
+		if _, err := s.Shutdown(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Serve(context.Background()); !errors.Is(err, engine.ErrShutdown) {
+			t.Errorf("Serve: got %v, want %v", err, engine.ErrShutdown)
+		}
+	})
+}
+
+// A context's end stops accepting; the connections go on, and so may another Serve.
+func TestServeAgain(t *testing.T) {
+	s, err := engine.New(engine.Config{Handler: newEcho()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := listen(t, "tcp")
+	defer l.Close()
+	local, err := l.LocalAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	running := &server{Server: s, network: "tcp", addr: local.String()}
+	var clients []*client
+	for range 2 {
+		ctx, cancel := context.WithCancel(context.Background())
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(ctx, l) }() // ended by cancel, waited for below
+		clients = append(clients, running.dial(t))
+		for _, c := range clients {
+			c.send("x")
+			c.want("x")
+		}
+		cancel()
+		if err := <-served; err != nil {
+			t.Errorf("Serve: got %v, want nil", err)
+		}
+	}
+	if _, err := s.Shutdown(within(t, patience)); err != nil {
+		t.Error(err)
+	}
+}
+
+// A second Shutdown forces what the first one waits for.
+func TestShutdownTwice(t *testing.T) {
+	s := inGoroutine.start(t, "flood", engine.Config{})
+	c := s.dial(t)
+	c.want("\x00")
+	first := make(chan error, 1)
+	go func() { // waited for below
+		_, err := s.Shutdown(context.Background())
+		first <- err
+	}()
+	if _, err := s.stop(ended()); !errors.Is(err, context.Canceled) {
+		t.Errorf("second Shutdown: got %v, want context.Canceled", err)
+	}
+	if err := <-first; err != nil {
+		t.Errorf("first Shutdown: got %v, want nil: its context has not ended", err)
+	}
+}
+
+// A handler that does not return does not hold up Shutdown for ever.
+func TestShutdownStuckHandler(t *testing.T) {
+	hold := make(chan struct{})
+	entered := make(chan struct{})
+	h := &handler{open: func(*engine.Conn) { close(entered); <-hold }}
+	s, err := engine.New(engine.Config{Handler: h})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := listen(t, "tcp")
+	defer l.Close()
+	local, err := l.LocalAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(context.Background(), l) }() // ended by Shutdown, waited for below
+	running := &server{Server: s, network: "tcp", addr: local.String()}
+	running.dial(t)
+	<-entered
+	if _, err := s.Shutdown(ended()); err == nil || !strings.Contains(err.Error(), "stuck") {
+		t.Errorf("Shutdown: got %v, want that a handler is stuck", err)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	close(hold)
+	if _, err := s.Shutdown(within(t, patience)); err != nil {
+		t.Errorf("Shutdown after the handler has returned: got %v, want nil", err)
+	}
+}
+
+// A handler that ends its goroutine leaves nothing behind.
+func TestHandlerGoexit(t *testing.T) {
+	h := &handler{data: func(*engine.Conn) { exitGoroutine() }}
+	s := inGoroutine.start(t, "", engine.Config{Handler: h})
+	c := s.dial(t)
+	c.send("x")
+	c.wantReset()
+	s.log.waitEnd(engine.Local, engine.Failed)
+}
+
+// A record as JSON has the fields of a close event.
+func TestRecordJSON(t *testing.T) {
+	s := inGoroutine.start(t, "echo", engine.Config{})
+	c := s.dial(t)
+	c.send("hello")
+	c.want("hello")
+	c.reset()
+	r := s.log.waitEnd(engine.Peer, engine.RST)
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	for field, want := range map[string]any{
+		"received": 5.0, "sent": 5.0, "closed_by": "peer", "how": "rst", "network": "tcp",
+		"peer": c.LocalAddr().String(), "local": s.addr,
+	} {
+		if got[field] != want {
+			t.Errorf("%s: got %v, want %v", field, got[field], want)
+		}
+	}
+	if cause, _ := got["error"].(string); !strings.Contains(cause, "reset") {
+		t.Errorf("error: got %q, want the reset", cause)
+	}
+}
+
+func TestBus(t *testing.T) {
+	s, err := engine.New(engine.Config{Handler: newEcho()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Shutdown(context.Background())
+	bus := s.Bus()
+	var heard []string
+	cancel := bus.Subscribe(func(msg []byte) error { heard = append(heard, string(msg)); return nil })
+	full := bus.Subscribe(func([]byte) error { return engine.ErrBackpressure })
+	stale := 0
+	bus.Subscribe(func([]byte) error { stale++; return engine.ErrStale })
+	for _, msg := range []string{"one", "two"} {
+		if err := bus.Publish([]byte(msg)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	full()
+	if err := bus.Publish([]byte("three")); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(heard, " "); got != "one two" {
+		t.Errorf("heard: got %q, want one two", got)
+	}
+	if stale != 1 {
+		t.Errorf("a stale subscriber: got %d messages, want 1", stale)
+	}
+	if n := s.Stats().BusDropped; n != 2 {
+		t.Errorf("Stats.BusDropped: got %d, want 2", n)
+	}
+	if err := bus.Publish(make([]byte, engine.MaxMessage+1)); !errors.Is(err, engine.ErrMessageTooLong) {
+		t.Errorf("Publish: got %v, want %v", err, engine.ErrMessageTooLong)
+	}
+}
