@@ -51,17 +51,8 @@ func newSocket(e Endpoint, family socket.Family) (s *socket.Socket, err error) {
 
 // kindOf is what socket(2) is asked for.
 func kindOf(e Endpoint) (socket.Type, socket.Protocol) {
-	switch e.Network() {
-	case "tcp", "tcp4", "tcp6":
-		return socket.STREAM, socket.TCP
-	case "udp", "udp4", "udp6":
-		return socket.DGRAM, socket.UDP
-	case "unixgram":
-		return socket.DGRAM, 0
-	case "unixpacket":
-		return socket.SEQPACKET, 0
-	}
-	return socket.STREAM, 0
+	row := schemeOf(e.Scheme)
+	return row.socketType(), row.protocol()
 }
 
 // prepare takes a new socket through its states: options, bind, options,

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 
 	"sock/socket"
 )
@@ -105,6 +106,9 @@ func inherited(e Endpoint) (*socket.Socket, error) {
 		return nil, &InheritError{fd, e.Host, err}
 	}
 	s, err := socket.FromFD(fd)
+	if errors.Is(err, syscall.EEXIST) {
+		return nil, &InheritError{fd, e.Host, errors.New("another endpoint of this process has it already")}
+	}
 	if err != nil {
 		return nil, &InheritError{fd, e.Host, err}
 	}

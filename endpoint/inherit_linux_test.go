@@ -87,6 +87,43 @@ func TestInheritConnection(t *testing.T) {
 	}
 }
 
+// Two endpoints that name one descriptor: the second is refused, and the first goes on.
+func TestInheritTwice(t *testing.T) {
+	given, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer given.Close()
+	text := "fd://" + strconv.Itoa(handOver(t, given.(syscall.Conn)))
+	l := mustListen(t, text)
+	failed := listenFails(t, text)
+	if want := "another endpoint of this process"; !strings.Contains(failed.Error(), want) {
+		t.Errorf("the second says %q, want %q in it", failed, want)
+	}
+	serveEcho(t, l)
+	checkEcho(t, mustDial(t, "tcp://"+given.Addr().String()), "still here")
+}
+
+// A connection that was reset before anybody took it is closed, and the error tells.
+func TestInheritConnectionReset(t *testing.T) {
+	s, err := socket.New(socket.INET, socket.STREAM, socket.TCP)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	l := &Listener{binding: binding{addrs: make([]socket.Addr, 1)}, single: s}
+	if _, _, err := l.AcceptSocket(testContext(t)); !errors.Is(err, syscall.ENOTCONN) {
+		t.Errorf("AcceptSocket = %v, want ENOTCONN", err)
+	}
+	if fd := s.FD(); fd != -1 {
+		t.Errorf("the socket is open, descriptor %d, and nobody has it", fd)
+	}
+	if _, _, err := l.AcceptSocket(testContext(t)); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the second AcceptSocket = %v, want net.ErrClosed", err)
+	}
+	l.Close()
+}
+
 func TestInheritConnectionNobodyTook(t *testing.T) {
 	leaks(t)
 	ours, theirs, err := socket.Pair(socket.UNIX, socket.STREAM, 0)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"sock/internal/netns"
 	"sock/socket"
 )
 
@@ -152,7 +153,11 @@ func (c ListenConfig) start(s *socket.Socket, b *binding) error {
 	if asked <= 0 {
 		asked = c.Backlog
 	}
-	granted, err := s.Listen(asked)
+	granted := 0
+	err := netns.Do(b.endpoint.NetNS(), func() (err error) { // whose bound on backlogs Listen asks for
+		granted, err = s.Listen(asked)
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"sync"
-	"syscall"
 
 	"sock/socket"
 )
@@ -62,9 +61,6 @@ func (q *acceptQueue) pump(s *socket.Socket) {
 	for {
 		var a arrival
 		a.s, a.peer, a.err = s.Accept(context.Background())
-		if errors.Is(a.err, syscall.ECONNABORTED) {
-			continue // gone before it was accepted; accept(2)
-		}
 		if errors.Is(a.err, net.ErrClosed) || !q.hand(a) {
 			return
 		}
@@ -87,8 +83,12 @@ func (q *acceptQueue) hand(a arrival) bool {
 
 // offer hands out the one connection that was inherited.
 func (q *acceptQueue) offer(s *socket.Socket) {
-	peer, err := s.PeerAddr()
-	if q.hand(arrival{s, peer, err}) {
+	a := arrival{s: s}
+	if a.peer, a.err = s.PeerAddr(); a.err != nil { // reset before anybody took it
+		s.Close()
+		a.s = nil
+	}
+	if q.hand(a) {
 		q.end()
 	}
 }

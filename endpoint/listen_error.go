@@ -82,7 +82,7 @@ func (b *binding) failure(at socket.Addr, err error) error {
 	case errors.Is(err, syscall.EADDRINUSE):
 		e.blame()
 	case errors.Is(err, syscall.EACCES) && at.Port() > 0:
-		e.reason = privileged(at.Port())
+		e.reason = privileged(b.endpoint, at.Port())
 	case errors.Is(err, syscall.EACCES) && at.Family() == socket.UNIX:
 		e.reason = "no permission to create a file there"
 	case errors.Is(err, syscall.EADDRNOTAVAIL) && at.Family() != socket.UNIX:
@@ -118,12 +118,16 @@ func (e *ListenError) blame() {
 }
 
 // privileged explains why a port may not be bound.
-func privileged(port int) string {
+func privileged(e Endpoint, port int) string {
 	const setting = "net.ipv4.ip_unprivileged_port_start"
 	first := 1024
-	if text, err := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start"); err == nil {
-		first, _ = strconv.Atoi(strings.TrimSpace(string(text)))
-	}
+	_ = netns.Do(e.NetNS(), func() error { // unread, it is what it is by default
+		text, err := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+		if n, bad := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && bad == nil {
+			first = n
+		}
+		return nil
+	})
 	if port >= first {
 		return "the system's policy forbids it"
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"sock/internal/netns"
 	"sock/socket"
 )
 
@@ -273,6 +274,22 @@ func TestListenBacklog(t *testing.T) {
 		if got := strings.Join(l.Notices(), "\n"); got != tt.notice {
 			t.Errorf("%s: notices are %q, want %q", tt.text, got, tt.notice)
 		}
+	}
+}
+
+// The cap is that of the namespace in which the socket is.
+func TestListenBacklogInNamespace(t *testing.T) {
+	name := newNamespace(t)
+	err := netns.Do(name, func() error {
+		return os.WriteFile("/proc/sys/net/core/somaxconn", []byte("7"), 0)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "backlog=9: the kernel caps it at 7 (net.core.somaxconn)"
+	l := mustListen(t, "tcp://127.0.0.1:0?backlog=9&netns="+name)
+	if got := strings.Join(l.Notices(), "\n"); got != want {
+		t.Errorf("notices are %q, want %q", got, want)
 	}
 }
 

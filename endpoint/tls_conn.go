@@ -32,6 +32,7 @@ import (
 // Methods may be called concurrently, as those of tls.Conn.
 type TLSConn struct {
 	*tls.Conn
+	below   *endMark
 	timeout time.Duration
 	say     func(error) error // gives an error its words
 
@@ -47,7 +48,8 @@ func TLSServer(conn net.Conn, config *tls.Config, timeout time.Duration) *TLSCon
 	if timeout <= 0 {
 		timeout = HandshakeTimeout
 	}
-	c := &TLSConn{Conn: tls.Server(conn, config), timeout: timeout}
+	below := &endMark{Conn: conn}
+	c := &TLSConn{Conn: tls.Server(below, config), below: below, timeout: timeout}
 	c.say = func(err error) error { return tlsFailure(err, false, config.ServerName, timeout) }
 	return c
 }
@@ -58,7 +60,8 @@ func (r *dialing) handshake(ctx context.Context, s *socket.Socket, config *tls.C
 	if t := r.endpoint.Timeout(); t > 0 {
 		limit = min(limit, t)
 	}
-	c := &TLSConn{Conn: tls.Client(s.Conn(), config), timeout: limit}
+	below := &endMark{Conn: s.Conn()}
+	c := &TLSConn{Conn: tls.Client(below, config), below: below, timeout: limit}
 	c.say = func(err error) error { return tlsFailure(err, true, config.ServerName, limit) }
 	err := c.HandshakeContext(ctx)
 	r.report.Handshake = time.Since(start)
@@ -67,6 +70,26 @@ func (r *dialing) handshake(ctx context.Context, s *socket.Socket, config *tls.C
 	}
 	return c, nil
 }
+
+// endMark notes that the connection below TLS has ended. crypto/tls stops
+// reading at close_notify; so where it gives io.EOF and the mark is set, there
+// was none.
+type endMark struct {
+	net.Conn
+	reached atomic.Bool
+}
+
+func (m *endMark) Read(b []byte) (int, error) {
+	n, err := m.Conn.Read(b)
+	if n == 0 && errors.Is(err, io.EOF) {
+		m.reached.Store(true)
+	}
+	return n, err
+}
+
+// NetConn is the connection that TLS runs on. Reading from it or writing to it
+// breaks the TLS connection.
+func (c *TLSConn) NetConn() net.Conn { return c.below.Conn }
 
 // Handshake does the handshake, if it is not done; see HandshakeContext.
 func (c *TLSConn) Handshake() error { return c.HandshakeContext(context.Background()) }
@@ -91,13 +114,19 @@ func (c *TLSConn) HandshakeContext(ctx context.Context) error {
 	return c.failed
 }
 
-// Read reads after the handshake. The end of the stream is io.EOF, also without
-// a close_notify if it comes between two records.
+// Read reads after the handshake. The peer's close_notify is io.EOF. A TCP
+// connection that ends without one may have been cut by anybody: that is a
+// *TLSError which wraps io.ErrUnexpectedEOF, also between two records. A
+// protocol that marks its own end, or a caller who expects no data, may look
+// past it. RFC 8446, section 6.1.
 func (c *TLSConn) Read(b []byte) (int, error) {
 	if err := c.Handshake(); err != nil {
 		return 0, err
 	}
 	n, err := c.Conn.Read(b)
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) && c.below.reached.Load() {
+		return n, &TLSError{"the connection ended without close_notify: what came may not be all", io.ErrUnexpectedEOF}
+	}
 	return n, c.explain(err)
 }
 

@@ -362,6 +362,71 @@ func TestTLSHalfClose(t *testing.T) {
 	}
 }
 
+// Who can cut the TCP connection must not be able to cut the text short unseen: only close_notify
+// is an end. RFC 8446, section 6.1.
+func TestTLSEndWithoutCloseNotify(t *testing.T) {
+	leaks(t)
+	l := mustListen(t, "tls://127.0.0.1:0")
+	for _, tt := range []struct {
+		name string
+		end  func(*TLSConn) error
+		want error
+	}{
+		{"close-notify", (*TLSConn).CloseWrite, nil},
+		{"close", (*TLSConn).Close, nil},
+		{"fin-between-records", func(c *TLSConn) error { return c.NetConn().(*socket.Conn).CloseWrite() }, io.ErrUnexpectedEOF},
+		{"fin-within-a-record", func(c *TLSConn) error {
+			_, err := c.NetConn().Write([]byte{23, 3, 3, 0, 100, 1, 2})
+			return errors.Join(err, c.NetConn().(*socket.Conn).CloseWrite())
+		}, io.ErrUnexpectedEOF},
+	} {
+		for _, side := range []string{"server", "client"} {
+			t.Run(tt.name+"-by-"+side, func(t *testing.T) {
+				result := make(chan error, 1)
+				go func() {
+					c, err := l.Accept()
+					if err != nil {
+						result <- err
+						return
+					}
+					result <- heard(c.(*TLSConn), side == "server", tt.end, tt.want)
+				}()
+				c := mustDial(t, "tls://127.0.0.1:"+l.Endpoint().Port+"?insecure")
+				if err := heard(c.(*TLSConn), side == "client", tt.end, tt.want); err != nil {
+					t.Errorf("client: %v", err)
+				}
+				if err := <-result; err != nil {
+					t.Errorf("server: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// heard says a word and ends, or listens to the end, which is to be want.
+func heard(c *TLSConn, talks bool, end func(*TLSConn) error, want error) error {
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(contextLimit))
+	if talks {
+		if _, err := c.Write([]byte("word")); err != nil {
+			return err
+		}
+		if err := end(c); err != nil {
+			return err
+		}
+		_, _ = c.NetConn().Read(make([]byte, 1)) // until the other side has gone too
+		return nil
+	}
+	got, err := io.ReadAll(c)
+	if string(got) != "word" || !errors.Is(err, want) {
+		return fmt.Errorf("heard %q, %v; want word, %v", got, err, want)
+	}
+	if _, again := c.Read(make([]byte, 1)); want != nil && !errors.Is(again, want) {
+		return fmt.Errorf("the second time: %v, want %v", again, want)
+	}
+	return nil
+}
+
 func TestTLSConnConcurrentFirstUse(t *testing.T) {
 	leaks(t)
 	l := mustListen(t, "tls://127.0.0.1:0")

@@ -272,6 +272,17 @@ func TestUnixPathRace(t *testing.T) {
 
 // The same, with processes that come and go: there is never a moment at which
 // two serve, and the last one leaves nothing behind.
+// A file system that cannot lock is not asked again and again.
+func TestUnixPathWithoutLocks(t *testing.T) {
+	asked := 0
+	defer func(old func(int, int) error) { flock = old }(flock)
+	flock = func(int, int) error { asked++; return syscall.ENOLCK }
+	mustListen(t, "unix://"+filepath.Join(t.TempDir(), "s"))
+	if asked != 1 {
+		t.Errorf("the lock was asked for %d times, want once", asked)
+	}
+}
+
 func TestUnixPathRaceOfProcesses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	var group sync.WaitGroup

@@ -4,6 +4,7 @@ package endpoint
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"time"
@@ -17,20 +18,23 @@ import (
 // blocks cannot be called off; its holders keep it for a few system calls.
 const lockPause = 2 * time.Millisecond
 
-// lockLimit bounds the wait. After it the work goes on without the lock: a
-// directory may be on a file system that cannot lock, or some program may sit on it.
+// lockLimit bounds the wait. After it the work goes on without the lock, on
+// which some program may sit.
 const lockLimit = 2 * time.Second
 
+// flock is flock(2); a variable so that a test can stand for a file system without it.
+var flock = unix.Flock
+
 // lockDirectory takes the exclusive lock of a directory. A directory that
-// cannot be opened for reading is not locked; what is wrong with it, the bind
-// will say.
+// cannot be opened for reading, or is on a file system that cannot lock, is not
+// locked; what is wrong with it, the bind will say.
 func lockDirectory(ctx context.Context, path string) (unlock func(), err error) {
 	limit := time.Now().Add(lockLimit)
 	dir, err := os.Open(path)
 	if err != nil {
 		return func() {}, nil
 	}
-	for unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil && time.Now().Before(limit) {
+	for isTaken(flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB)) && time.Now().Before(limit) {
 		select {
 		case <-time.After(lockPause):
 		case <-ctx.Done():
@@ -40,6 +44,9 @@ func lockDirectory(ctx context.Context, path string) (unlock func(), err error) 
 	}
 	return func() { dir.Close() }, nil
 }
+
+// isTaken reports whether a lock is another's, and may be had later.
+func isTaken(err error) bool { return errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR) }
 
 // presetMode sets the permission that bind will create the file with. bind takes
 // the mode of the socket's own inode less the umask, so that the file is at no

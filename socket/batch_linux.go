@@ -3,6 +3,7 @@ package socket
 import (
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -39,7 +40,7 @@ type batchOp struct {
 
 	flags Flags
 	wait  bool
-	quick bool // few and small enough for RawSyscall
+	quick bool // few and small enough, and of a family, for RawSyscall
 	done  int  // messages of hdrs that are sent or received
 	errno syscall.Errno
 }
@@ -56,11 +57,12 @@ func newBatchOp(family Family, msgs []Message, f Flags) *batchOp {
 	op.flags, op.wait = f|MsgDontWait, f&MsgDontWait == 0
 	op.done, op.errno = 0, 0
 	op.stride = anyStride
-	if family == INET || family == INET6 {
+	if family.isInet() {
 		op.stride = inetStride
 	}
 	op.size(msgs)
-	op.point(msgs)
+	total := op.point(msgs)
+	op.quick = family.isInet() && len(msgs) <= rawBatch && total <= rawLimit
 	return op
 }
 
@@ -82,9 +84,9 @@ func (op *batchOp) size(msgs []Message) {
 	op.hdrs, op.iovs, op.names = op.hdrs[:len(msgs)], op.iovs[:buffers], op.names[:len(msgs)*op.stride]
 }
 
-// point fills the headers, with the room for an address in each.
-func (op *batchOp) point(msgs []Message) {
-	k, total := 0, 0
+// point fills the headers, with the room for an address in each, and returns the size of it all.
+func (op *batchOp) point(msgs []Message) (total int) {
+	k := 0
 	for i := range msgs {
 		m, hdr := &msgs[i], &op.hdrs[i].hdr
 		first := k
@@ -105,7 +107,7 @@ func (op *batchOp) point(msgs []Message) {
 		hdr.Name, hdr.Namelen = &op.names[i*op.stride], uint32(op.stride)
 		hdr.Flags = 0
 	}
-	op.quick = len(msgs) <= rawBatch && total <= rawLimit
+	return total
 }
 
 // free forgets the caller's memory and keeps the arrays.
@@ -186,9 +188,9 @@ func (s *Socket) sendSome(msgs []Message, f Flags) (int, error) {
 	return op.done, s.callError("sendmmsg", "sendmmsg", errno)
 }
 
-// writeBatch takes the messages of a batch to go to one kind of address: the first's.
 func (s *Socket) writeBatch(op *batchOp, msgs []Message) error {
-	if s.polled(msgs[0].Addr) {
+	unpolled := func(m Message) bool { return !s.polled(m.Addr) }
+	if s.family != UNIX || !slices.ContainsFunc(msgs, unpolled) {
 		return s.raw.Write(op.send)
 	}
 	wait := op.wait
@@ -249,7 +251,7 @@ func (s *Socket) recvBatch(msgs []Message, f Flags) (int, error) {
 	for i := range op.done {
 		op.take(&msgs[i], i)
 	}
-	if s.typ.zeroIsEOF() && msgs[0].N == 0 && msgs[0].NControl == 0 && f&MsgErrQueue == 0 {
+	if s.ended(&msgs[0], f) {
 		return 0, io.EOF
 	}
 	return op.done, nil

@@ -18,7 +18,7 @@ import (
 // The benchmarks report cpu-ns/op: user and system time of the whole process for each operation,
 // both ends included, which a busy machine disturbs less than the clock.
 
-func cpuTime(b *testing.B) time.Duration {
+func cpuTime(b testing.TB) time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		b.Fatal(err)

@@ -124,8 +124,7 @@ func (op *connectOp) answer(fd uintptr) (done bool) {
 // isOwnPeer reports a TCP connection whose both ends are this socket by accident: the source port
 // that the kernel picked is the very port that was asked for, where nobody listens.
 func (s *Socket) isOwnPeer(local, peer Addr) bool {
-	inet := s.family == INET || s.family == INET6
-	return inet && s.typ == STREAM && !s.bound.Load() && local.IsValid() && local == peer
+	return s.family.isInet() && s.typ == STREAM && !s.bound.Load() && local.IsValid() && local == peer
 }
 
 // dissolve is connect with AF_UNSPEC: the socket has no peer any more. connect(2).

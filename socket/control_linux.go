@@ -262,8 +262,8 @@ func (c *Control) takeError(b []byte) (ok bool) {
 
 // RecvError takes the oldest entry of the error queue, and into b as much as fits of the message
 // that caused it; the count says how much that is. The socket must have IP_RECVERR or IPV6_RECVERR
-// set. It never waits: an empty queue is EAGAIN. An error that has been queued also ends, once, a
-// Recv or a Send. recvmsg(2) MSG_ERRQUEUE.
+// set. It never waits, not even its turn behind a receive, and no deadline ends it: an empty queue
+// is EAGAIN. An error that has been queued also ends, once, a Recv or a Send. recvmsg(2) MSG_ERRQUEUE.
 func (s *Socket) RecvError(b []byte) (QueuedError, int, error) {
 	var room [512]byte
 	m := Message{Buffers: [][]byte{b}, Control: room[:]}

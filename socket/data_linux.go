@@ -13,6 +13,7 @@ type dataOp struct {
 
 	b     []byte
 	flags Flags
+	quick bool // may go to the kernel behind the scheduler's back
 	wait  bool // for the poller when the kernel says EAGAIN; else that is the answer
 	all   bool // go on until all of b is sent or filled
 	n     int
@@ -26,8 +27,9 @@ var dataOps = sync.Pool{New: func() any {
 }}
 
 // newDataOp gives a dataOp to fill; free it after the call.
-func newDataOp(b []byte, f Flags) *dataOp {
+func newDataOp(b []byte, f Flags, family Family) *dataOp {
 	op := dataOps.Get().(*dataOp)
+	op.quick = family.isQuick()
 	op.b, op.flags, op.wait, op.all = b, f|MsgDontWait, f&MsgDontWait == 0, false
 	op.n, op.errno = 0, 0
 	return op
@@ -41,7 +43,7 @@ func (op *dataOp) free() {
 // attemptRecv receives once, or until b is full.
 func (op *dataOp) attemptRecv(fd uintptr) (done bool) {
 	for {
-		n, errno := sysRecv(fd, op.b[op.n:], op.flags)
+		n, errno := sysRecv(fd, op.b[op.n:], op.flags, op.quick)
 		switch {
 		case errno == 0:
 			op.n += n
@@ -61,7 +63,7 @@ func (op *dataOp) attemptRecv(fd uintptr) (done bool) {
 // attemptSend sends once, or until all of b is sent.
 func (op *dataOp) attemptSend(fd uintptr) (done bool) {
 	for {
-		n, errno := sysSend(fd, op.b[op.n:], op.flags)
+		n, errno := sysSend(fd, op.b[op.n:], op.flags, op.quick)
 		switch {
 		case errno == 0:
 			op.n += n
@@ -99,7 +101,7 @@ func (s *Socket) SendAll(b []byte, f Flags) (int, error) {
 
 func (s *Socket) send(name string, b []byte, f Flags, all bool) (int, error) {
 	t := startTrace()
-	op := newDataOp(b, f|MsgNoSignal)
+	op := newDataOp(b, f|MsgNoSignal, s.family)
 	op.all = all
 	werr := s.raw.Write(op.send)
 	n, errno := op.n, op.errno
@@ -132,6 +134,9 @@ func (s *Socket) RecvInto(b []byte, f Flags) (int, error) {
 	if f&(MsgPeek|MsgErrQueue|MsgOOB) != 0 || !s.typ.isStream() {
 		return 0, s.callError("recv", "recvfrom", syscall.EINVAL)
 	}
+	if len(b) == 0 {
+		return 0, nil // it is full; the kernel would wait for more
+	}
 	n, err := s.recv("recv", b, f&^MsgWaitAll, true)
 	if err == nil && n < len(b) {
 		return n, io.ErrUnexpectedEOF
@@ -141,7 +146,7 @@ func (s *Socket) RecvInto(b []byte, f Flags) (int, error) {
 
 func (s *Socket) recv(name string, b []byte, f Flags, all bool) (int, error) {
 	t := startTrace()
-	op := newDataOp(b, f)
+	op := newDataOp(b, f, s.family)
 	op.all = all
 	werr := s.raw.Read(op.recv)
 	n, errno := op.n, op.errno
@@ -167,6 +172,7 @@ type addrOp struct {
 
 	b     []byte
 	flags Flags
+	quick bool
 	wait  bool
 	n     int
 	errno syscall.Errno
@@ -180,8 +186,9 @@ var addrOps = sync.Pool{New: func() any {
 	return op
 }}
 
-func newAddrOp(b []byte, f Flags) *addrOp {
+func newAddrOp(b []byte, f Flags, quick bool) *addrOp {
 	op := addrOps.Get().(*addrOp)
+	op.quick = quick
 	op.b, op.flags, op.wait = b, f|MsgDontWait, f&MsgDontWait == 0
 	op.n, op.errno = 0, 0
 	return op
@@ -195,7 +202,7 @@ func (op *addrOp) free() {
 func (op *addrOp) attemptRecv(fd uintptr) (done bool) {
 	for {
 		op.size = uint32(len(op.name))
-		op.n, op.errno = sysRecvFrom(fd, op.b, op.flags, &op.name, &op.size)
+		op.n, op.errno = sysRecvFrom(fd, op.b, op.flags, op.quick, &op.name, &op.size)
 		if op.errno != syscall.EINTR {
 			return op.errno != syscall.EAGAIN || !op.wait
 		}
@@ -204,7 +211,7 @@ func (op *addrOp) attemptRecv(fd uintptr) (done bool) {
 
 func (op *addrOp) attemptSend(fd uintptr) (done bool) {
 	for {
-		op.n, op.errno = sysSendTo(fd, op.b, op.flags, &op.name, op.size)
+		op.n, op.errno = sysSendTo(fd, op.b, op.flags, op.quick, &op.name, op.size)
 		if op.errno == syscall.EINPROGRESS {
 			op.flags &^= MsgFastOpen // the connect is started; the data is still to be sent
 		}
@@ -222,7 +229,7 @@ func (s *Socket) SendTo(b []byte, f Flags, to Addr) (int, error) {
 
 func (s *Socket) sendTo(name string, b []byte, f Flags, to Addr) (int, error) {
 	t := startTrace()
-	op := newAddrOp(b, f|MsgNoSignal)
+	op := newAddrOp(b, f|MsgNoSignal, s.family.isInet())
 	size, errno := encodeAddr(op.name[:], to, s.family)
 	n := 0
 	var werr error
@@ -259,7 +266,7 @@ func (s *Socket) RecvFrom(b []byte, f Flags) (int, Addr, error) {
 
 func (s *Socket) recvFrom(name string, b []byte, f Flags) (n int, from Addr, err error) {
 	t := startTrace()
-	op := newAddrOp(b, f)
+	op := newAddrOp(b, f, s.family.isQuick())
 	werr := s.raw.Read(op.recv)
 	n, errno := op.n, op.errno
 	if werr == nil && errno == 0 {

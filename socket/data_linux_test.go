@@ -105,6 +105,14 @@ func waitUrgent(t *testing.T, s *Socket) {
 	}))
 }
 
+func TestRecvIntoNothingDoesNotWait(t *testing.T) {
+	_, b := connected(t, INET, STREAM, TCP)
+	check(t, b.SetReadDeadline(time.Now().Add(someTime/10)))
+	if n, err := b.RecvInto(nil, 0); n != 0 || err != nil {
+		t.Errorf("got %d, %v, want 0 at once: there is nothing to fill", n, err)
+	}
+}
+
 func TestRecvInto(t *testing.T) {
 	a, b := connected(t, INET, STREAM, TCP)
 	want := bytes.Repeat([]byte("x"), 1<<20)
@@ -328,6 +336,32 @@ func TestDataAllocatesNothing(t *testing.T) {
 
 func second(_ int, err error) error { return err }
 
+// Only calls that end soon are made behind the back of Go's scheduler, which until they return can
+// neither collect garbage nor run anything else on their processor: not netlink's, whose requests
+// run within the call under the kernel's locks, and not those that walk along a path.
+func TestQuickCalls(t *testing.T) {
+	for _, tt := range []struct {
+		family                  Family
+		stream, from, to, batch bool
+	}{
+		{family: INET, stream: true, from: true, to: true, batch: true},
+		{family: INET6, stream: true, from: true, to: true, batch: true},
+		{family: UNIX, stream: true, from: true},
+		{family: NETLINK}, {family: VSOCK}, {family: PACKET},
+	} {
+		data, batch := newDataOp(nil, 0, tt.family), newBatchOp(tt.family, messages(1, 1, Addr{}), 0)
+		if data.quick != tt.stream || tt.family.isQuick() != tt.from || tt.family.isInet() != tt.to || batch.quick != tt.batch {
+			t.Errorf("%v: quick are recv %v, recvfrom %v, sendto %v, batch %v; want %v, %v, %v, %v", tt.family,
+				data.quick, tt.family.isQuick(), tt.family.isInet(), batch.quick, tt.stream, tt.from, tt.to, tt.batch)
+		}
+		data.free()
+		batch.free()
+	}
+	if op := newBatchOp(INET, messages(2, rawLimit, Addr{}), 0); op.quick {
+		t.Errorf("a batch of %d bytes is quick, want at most %d", 2*rawLimit, rawLimit)
+	}
+}
+
 func TestPacketConn(t *testing.T) {
 	s, _ := boundTest(t, INET, UDP)
 	c := s.PacketConn()
@@ -477,6 +511,9 @@ func TestFastOpen(t *testing.T) {
 			"sendto": func(s *Socket) error {
 				_, err := s.SendTo([]byte("early"), MsgFastOpen, addr)
 				return err
+			},
+			"sendmsg": func(s *Socket) error {
+				return second(s.SendMsg(&Message{Buffers: [][]byte{[]byte("early")}, Addr: addr}, MsgFastOpen))
 			},
 			"connect": func(s *Socket) error {
 				setNumber(t, s, unix.IPPROTO_TCP, unix.TCP_FASTOPEN_CONNECT, 1)

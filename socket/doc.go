@@ -28,7 +28,8 @@
 //
 // Every socket is non-blocking and watched by the runtime's poller. A call that has to wait parks
 // its goroutine and no thread. What ends it early: the deadline of its direction, the context where
-// it takes one ([Socket.Accept], [Socket.Connect]), [Socket.Close]. MsgDontWait asks not to wait.
+// it takes one ([Socket.Accept], [Socket.Connect]), [Socket.Close]. MsgDontWait asks not to wait
+// for the kernel; the call still takes its turn behind one of its direction that waits.
 //
 // A call returns what the kernel returned: EINTR is retried and EAGAIN waited for, and nothing else
 // is hidden. [Socket.SendAll] and [Socket.RecvInto] go on until all is sent or filled.

@@ -3,6 +3,7 @@ package socket
 import (
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -88,8 +89,11 @@ func (op *msgOp) attemptRecv(fd uintptr) (done bool) {
 func (op *msgOp) attemptSend(fd uintptr) (done bool) {
 	for {
 		op.n, op.errno = sysSendMsg(fd, &op.hdr, op.flags)
+		if op.errno == syscall.EINPROGRESS {
+			op.flags &^= MsgFastOpen // as in addrOp
+		}
 		if op.errno != syscall.EINTR {
-			return op.errno != syscall.EAGAIN || !op.wait
+			return !notYet(op.errno) || !op.wait
 		}
 	}
 }
@@ -144,7 +148,8 @@ func (s *Socket) writeMsg(op *msgOp, to Addr) error {
 
 // RecvMsg receives one message (on a stream: what there is) into m's buffers and control messages
 // into m.Control, and sets m.N, m.NControl, m.Addr and m.Flags. Descriptors that come with it are
-// close-on-exec and the caller's to close. Errors are those of [Socket.Recv]. recvmsg(2).
+// close-on-exec and the caller's to close; those that m.Control has no room for the kernel closes,
+// and MsgCTrunc tells. Errors are those of [Socket.Recv]. recvmsg(2).
 func (s *Socket) RecvMsg(m *Message, f Flags) (int, error) {
 	t := startTrace()
 	err := s.recvMsg(m, f)
@@ -167,7 +172,7 @@ func (s *Socket) recvMsg(m *Message, f Flags) error {
 	op := newMsgOp(m, s.receiveFlags(f))
 	defer op.free()
 	m.N, m.NControl, m.Addr, m.Flags = 0, 0, Addr{}, 0
-	if err := s.raw.Read(op.recv); err != nil {
+	if err := s.readMsg(op); err != nil {
 		return s.waitError("recvmsg", err)
 	}
 	if op.errno != 0 {
@@ -177,10 +182,30 @@ func (s *Socket) recvMsg(m *Message, f Flags) error {
 	m.Addr = decodeAddr(op.name[:min(int(op.hdr.Namelen), len(op.name))])
 	m.Flags = Flags(op.hdr.Flags) &^ MsgCloseOnExec
 	raceRecvBuffers(m.Buffers, m.N)
-	if m.N == 0 && m.NControl == 0 && s.typ.zeroIsEOF() && len(op.iovs) > 0 && f&MsgErrQueue == 0 {
+	if s.ended(m, f) {
 		return io.EOF
 	}
 	return nil
+}
+
+// readMsg receives in turn with other receives; but what only looks into the error queue waits for
+// nobody, and no deadline means anything to it.
+func (s *Socket) readMsg(op *msgOp) error {
+	if op.wait || op.flags&MsgErrQueue == 0 {
+		return s.raw.Read(op.recv)
+	}
+	return s.raw.Control(func(fd uintptr) { op.recv(fd) })
+}
+
+// ended reports whether a received message of no bytes is the end of the stream. A stream has none
+// but that, and the kernel may give it control messages (TCP_INQ, SO_PASSCRED); a packet may be
+// empty, and is taken for one where a control message came with it.
+func (s *Socket) ended(m *Message, f Flags) bool {
+	hasRoom := func(b []byte) bool { return len(b) > 0 }
+	if m.N > 0 || f&MsgErrQueue != 0 || !slices.ContainsFunc(m.Buffers, hasRoom) {
+		return false
+	}
+	return s.typ.isStream() || s.typ.zeroIsEOF() && m.NControl == 0
 }
 
 // endMessage reports a sendmsg or recvmsg.

@@ -512,3 +512,87 @@ func TestDrainedPipeIsWhole(t *testing.T) {
 		t.Errorf("got %d bytes, %d held, want %d and 0", len(got), p.held, len(want))
 	}
 }
+
+// What the kernel says in a control message (here: how much is left to read) does not hide the end
+// of a stream.
+func TestMessageEndOfStreamWithControl(t *testing.T) {
+	for _, k := range []struct {
+		stream
+		level, option int
+	}{
+		{stream{"tcp", INET, STREAM, TCP}, unix.SOL_TCP, unix.TCP_INQ},
+		{stream{"unix", UNIX, STREAM, 0}, unix.SOL_SOCKET, unix.SO_PASSCRED},
+		{stream{"unixpacket", UNIX, SEQPACKET, 0}, unix.SOL_SOCKET, unix.SO_PASSCRED},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			a, b := connected(t, k.family, k.typ, k.proto)
+			setNumber(t, b, k.level, k.option, 1)
+			must(a.Send([]byte("last"), 0))(t)
+			check(t, a.Shutdown(ShutWR))
+			m := []Message{{Buffers: [][]byte{make([]byte, 16)}, Control: make([]byte, 128)}}
+			if n, err := b.RecvMsg(&m[0], 0); n != 4 || err != nil || m[0].NControl == 0 {
+				t.Fatalf("got %d, %v with %d bytes of control; want 4 and some", n, err, m[0].NControl)
+			}
+			if n, err := b.RecvMsg(&m[0], 0); err != io.EOF {
+				t.Errorf("RecvMsg = %d, %v with %d bytes of control; want io.EOF", n, err, m[0].NControl)
+			}
+			if n, err := b.RecvBatch(m, 0); err != io.EOF {
+				t.Errorf("RecvBatch = %d, %v with %d bytes of control; want io.EOF", n, err, m[0].NControl)
+			}
+		})
+	}
+}
+
+// RecvError neither waits its turn behind a receive that waits, nor minds its deadline.
+func TestRecvErrorDoesNotWait(t *testing.T) {
+	s := newTest(t, INET, DGRAM, UDP)
+	errorOption(t, s)
+	result := make(chan error, 1)
+	<-waitsInRecv(t, s, result)
+	waitUntilParked(t)
+	failed := make(chan error, 1)
+	go func() {
+		_, _, err := s.RecvError(nil)
+		failed <- err
+	}()
+	select {
+	case err := <-failed:
+		if !errors.Is(err, syscall.EAGAIN) {
+			t.Errorf("beside a Recv: got %v, want EAGAIN", err)
+		}
+	case <-time.After(someTime / 10):
+		t.Error("RecvError waits for the Recv")
+	}
+	check(t, s.SetReadDeadline(time.Unix(1, 0)))
+	<-result
+	if _, _, err := s.RecvError(nil); !errors.Is(err, syscall.EAGAIN) {
+		t.Errorf("after the deadline: got %v, want EAGAIN", err)
+	}
+}
+
+// A batch of which only some go to an address waits for room without spinning: each refused attempt
+// makes the socket writable again, so that the poller is no help.
+func TestBatchMixedWaitsForRoom(t *testing.T) {
+	_, peer := boundTest(t, UNIX, 0)
+	_, full := boundTest(t, UNIX, 0)
+	other := newTest(t, UNIX, DGRAM, 0)
+	for {
+		if _, err := other.SendTo([]byte("other"), MsgDontWait, full); errors.Is(err, syscall.EAGAIN) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := newTest(t, UNIX, DGRAM, 0)
+	check(t, s.Connect(within(t), peer))
+	const wait = 300 * time.Millisecond
+	check(t, s.SetWriteDeadline(time.Now().Add(wait)))
+	before := cpuTime(t)
+	n, err := s.SendBatch(append(messages(1, 1, Addr{}), messages(1, 1, full)...), 0)
+	if n != 1 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("got %d, %v; want 1 and os.ErrDeadlineExceeded", n, err)
+	}
+	if spent := cpuTime(t) - before; spent > wait/2 {
+		t.Errorf("the wait of %v took %v of CPU, want next to none", wait, spent)
+	}
+}

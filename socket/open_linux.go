@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -43,7 +44,7 @@ func kernelProtocol(family Family, proto Protocol) int {
 // chosenProtocol gives the protocol that 0 stands for.
 func chosenProtocol(fd int, family Family, typ Type, proto Protocol) Protocol {
 	switch {
-	case proto != 0 || (family != INET && family != INET6):
+	case proto != 0 || !family.isInet():
 		return proto
 	case typ == STREAM:
 		return TCP
@@ -84,13 +85,38 @@ func Pair(family Family, typ Type, proto Protocol) (a, b *Socket, err error) {
 
 // FromFD makes a Socket of an open descriptor, such as one inherited from a service manager. It
 // takes the descriptor over, makes it non-blocking and close-on-exec, and asks the kernel for its
-// family, type and protocol. What is not a socket (ENOTSOCK, EBADF) is still the caller's.
+// family, type and protocol. What is not a socket (ENOTSOCK, EBADF), or has an owner in this process
+// already, a Socket or a connection of package net (EEXIST), is left as it is.
 func FromFD(fd int) (*Socket, error) {
 	k, err := describe(fd)
 	if err != nil {
 		return nil, fileError(fd, err)
 	}
-	return adopt(fd, k)
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return nil, fileError(fd, os.NewSyscallError("fcntl", err))
+	}
+	unix.CloseOnExec(fd)
+	s := k.socket(fd)
+	if err := s.register(); err != nil {
+		notOurs.keep(s.file)
+		return nil, fileError(fd, err)
+	}
+	return s, nil
+}
+
+// notOurs keeps the os.File of each descriptor that the poller refused, because it has an owner
+// already: collected as garbage it would close what is the other's.
+var notOurs keptFiles
+
+type keptFiles struct {
+	mu    sync.Mutex
+	files []*os.File // guarded by mu
+}
+
+func (k *keptFiles) keep(f *os.File) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.files = append(k.files, f)
 }
 
 // kind is what describe finds out of a descriptor.
@@ -115,19 +141,11 @@ func describe(fd int) (k kind, err error) {
 	return k, os.NewSyscallError("getsockopt", err)
 }
 
-// adopt makes the Socket of a descriptor that came from elsewhere, and owns it also when it fails.
-func adopt(fd int, k kind) (*Socket, error) {
-	if err := unix.SetNonblock(fd, true); err != nil {
-		_ = unix.Close(fd)
-		return nil, fileError(fd, os.NewSyscallError("fcntl", err))
-	}
-	unix.CloseOnExec(fd)
-	s, err := newSocket(fd, k.family, k.typ, k.proto)
-	if err != nil {
-		return nil, err
-	}
+// socket is the Socket of a descriptor that came from elsewhere, yet to be registered.
+func (k kind) socket(fd int) *Socket {
+	s := &Socket{fd: fd, family: k.family, typ: k.typ, proto: k.proto, network: networkName(k.family, k.typ, k.proto)}
 	s.bound.Store(true) // perhaps: its past is not known
-	return s, nil
+	return s
 }
 
 func fileError(fd int, err error) error {
@@ -149,12 +167,12 @@ func FromConn(c syscall.Conn) (*Socket, error) {
 	if err != nil {
 		return nil, fileError(fd, err)
 	}
-	k, err := describe(fd)
+	s, err := FromFD(fd)
 	if err != nil {
-		_ = unix.Close(fd)
-		return nil, fileError(fd, err)
+		_ = unix.Close(fd) // a new number: nobody else has it
+		return nil, err
 	}
-	return adopt(fd, k)
+	return s, nil
 }
 
 func duplicateOf(c syscall.Conn) (fd int, err error) {

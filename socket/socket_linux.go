@@ -42,19 +42,40 @@ type Socket struct {
 // newSocket makes the Socket of a non-blocking descriptor, which it owns from here on, also when it fails.
 func newSocket(fd int, family Family, typ Type, proto Protocol) (*Socket, error) {
 	s := &Socket{fd: fd, family: family, typ: typ, proto: proto, network: networkName(family, typ, proto)}
-	s.file = os.NewFile(uintptr(fd), s.network)
-	raw, err := s.file.SyscallConn()
-	if err == nil {
-		err = s.file.SetDeadline(time.Time{}) // fails where the poller did not take the descriptor
-	}
-	if err != nil {
+	if err := s.register(); err != nil {
 		_ = s.file.Close() // never used
 		return nil, s.opError("socket", err)
 	}
-	s.raw = raw
+	return s, nil
+}
+
+// register hands the descriptor to the runtime's poller.
+func (s *Socket) register() (err error) {
+	s.file = os.NewFile(uintptr(s.fd), s.network)
+	if s.raw, err = s.file.SyscallConn(); err != nil {
+		return err
+	}
 	s.readDeadline.init(s.file.SetReadDeadline)
 	s.writeDeadline.init(s.file.SetWriteDeadline)
-	return s, nil
+	if s.file.SetDeadline(time.Time{}) != nil {
+		return refusal(s.fd)
+	}
+	return nil
+}
+
+// refusal finds out why the poller did not take a descriptor, which the runtime keeps to itself.
+// What this system has run out of (ENOSPC: the user's watches; ENOMEM) it refuses another poller
+// too; what another takes, the runtime's has already. epoll_ctl(2).
+func refusal(fd int) error {
+	poller, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return os.NewSyscallError("epoll_create1", err)
+	}
+	defer unix.Close(poller)
+	if err := unix.EpollCtl(poller, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{}); err != nil {
+		return os.NewSyscallError("epoll_ctl", err)
+	}
+	return os.NewSyscallError("epoll_ctl", syscall.EEXIST)
 }
 
 // Family reports the address family.
@@ -104,7 +125,8 @@ func (s *Socket) close(op string) error {
 }
 
 // Control runs f with the descriptor, which stays open until f returns even if the socket is closed
-// meanwhile. It returns f's error, or one that wraps net.ErrClosed, in which case f did not run.
+// meanwhile: that Close waits for f, which therefore must not itself close the socket. It returns
+// f's error, or one that wraps net.ErrClosed, in which case f did not run.
 func (s *Socket) Control(f func(fd int) error) error {
 	var ferr error
 	if err := s.raw.Control(func(fd uintptr) { ferr = f(int(fd)) }); err != nil {

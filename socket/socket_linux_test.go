@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -329,6 +330,17 @@ func TestFromFDRefuses(t *testing.T) {
 	if _, err := FromFD(-1); !errors.Is(err, syscall.EBADF) {
 		t.Errorf("-1: got %v, want EBADF", err)
 	}
+}
+
+// A number that a Socket, or package net, has in use is refused and goes on serving: to close it,
+// as a second owner does, would take it from the first.
+func TestFromFDInUse(t *testing.T) {
+	l, addr := listenTest(t, INET, STREAM, TCP)
+	if s, err := FromFD(l.FD()); !errors.Is(err, syscall.EEXIST) {
+		t.Errorf("got %v, %v, want EEXIST", s, err)
+	}
+	runtime.GC()
+	dialTest(t, l, addr)
 }
 
 func TestFromConn(t *testing.T) {

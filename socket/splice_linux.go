@@ -117,7 +117,8 @@ func spliceOnce(from, to, n int) (int, syscall.Errno) {
 }
 
 // Splice moves n bytes from one stream to this one without copying them through the process, or, if
-// n is negative, all up to the end of from. It returns how many bytes arrived here: fewer than n,
+// n is negative, all up to the end of from; where the kernel cannot splice, or there is no descriptor
+// left for a pipe, it copies them after all. It returns how many bytes arrived here: fewer than n,
 // without an error, where from ended. Both sockets' deadlines apply. If this socket fails while it
 // is owed bytes already read, the error is a *SpliceError, which has them. splice(2).
 func (s *Socket) Splice(from *Socket, n int64) (int64, error) {
@@ -157,7 +158,7 @@ func (s *Socket) splice(name string, src syscall.RawConn, from *Socket, n int64)
 func (sp *splicing) run() error {
 	p, err := newPipe()
 	if err != nil {
-		return sp.dst.callError(sp.name, "pipe2", errnoOf(err))
+		return sp.copy() // out of descriptors or of memory for pipes: the slower way has no need of any
 	}
 	defer func() { p.free() }()
 	for sp.left > 0 {
@@ -220,13 +221,13 @@ func (sp *splicing) sourceError(err error) error {
 // copyBuffers are for streams that the kernel cannot splice.
 var copyBuffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
-// copy is what run does where the kernel cannot splice the source.
+// copy is what run does where the kernel cannot splice the source or has no pipe to give.
 func (sp *splicing) copy() error {
 	buffer := copyBuffers.Get().(*[64 << 10]byte)
 	defer copyBuffers.Put(buffer)
 	for sp.left > 0 {
 		n, err := sp.receive(buffer[:min(sp.left, int64(len(buffer)))])
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
@@ -246,7 +247,7 @@ func (sp *splicing) receive(b []byte) (n int, err error) {
 	if sp.from != nil {
 		return sp.from.recv(sp.name, b, 0, false)
 	}
-	op := newDataOp(b, 0)
+	op := newDataOp(b, 0, UNIX) // or TCP; no other stream comes from net
 	err = sp.src.Read(op.recv)
 	n, errno := op.n, op.errno
 	op.free()

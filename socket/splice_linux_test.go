@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // pattern gives n bytes in which a lost, repeated or moved block shows.
@@ -69,6 +71,26 @@ func TestSplice(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Where there is no descriptor left for a pipe, the bytes go through the process.
+func TestSpliceOutOfDescriptors(t *testing.T) {
+	source, in := connected(t, INET, STREAM, TCP)
+	out, sink := connected(t, UNIX, STREAM, 0)
+	must(source.Send([]byte("0123456789"), 0))(t)
+	drainPipes()
+	var old unix.Rlimit
+	check(t, unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &old))
+	check(t, unix.Prlimit(0, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: old.Max}, nil))
+	n, err := out.Splice(in, 10)
+	check(t, unix.Prlimit(0, unix.RLIMIT_NOFILE, &old, nil))
+	if n != 10 || err != nil {
+		t.Fatalf("got %d, %v, want 10", n, err)
+	}
+	buf := make([]byte, 16)
+	if n := must(sink.Recv(buf, 0))(t); string(buf[:n]) != "0123456789" {
+		t.Errorf("arrived %q, want all ten", buf[:n])
 	}
 }
 

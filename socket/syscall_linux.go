@@ -7,13 +7,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The calls that move data are made with MSG_DONTWAIT, so they never block, whatever a duplicate of
-// the descriptor does to O_NONBLOCK; short ones therefore go to the kernel without telling Go's
-// scheduler (RawSyscall), which is the cheaper way in. What may take long (a big copy), or may
-// block where O_NONBLOCK was taken away (accept, connect), tells it.
+// The calls that move data are made with MSG_DONTWAIT, so they never wait for data or for room,
+// whatever a duplicate of the descriptor does to O_NONBLOCK; short ones on the families where that
+// is all there is to wait for therefore go to the kernel without telling Go's scheduler
+// (RawSyscall), which is the cheaper way in. Until such a call returns, no garbage collection can
+// begin: so what may take long tells the scheduler. That is a big copy; the rest of netlink, whose
+// requests run, and whose dumps go on, within the call and under the kernel's locks; the walk along
+// a path, perhaps on a slow file system; and what blocks where O_NONBLOCK was taken away (accept,
+// connect). A short call can still meet the lock of a socket that another thread copies into or out
+// of; it then lasts as long as that one copy, at most the socket's buffer.
 
 // rawLimit is the most bytes that a call moves without telling the scheduler: some tens of microseconds.
 const rawLimit = 128 << 10
+
+// isQuick reports whether a short send to the peer, or a receive, ends soon on this family.
+func (f Family) isQuick() bool { return f == UNIX || f.isInet() }
+
+// isInet reports whether the family is one of IP; on those a send to an address ends soon too.
+func (f Family) isInet() bool { return f == INET || f == INET6 }
 
 var zeroByte byte
 
@@ -25,10 +36,10 @@ func pointerTo(b []byte) unsafe.Pointer {
 	return unsafe.Pointer(&b[0])
 }
 
-func sysRecv(fd uintptr, b []byte, flags Flags) (int, syscall.Errno) {
+func sysRecv(fd uintptr, b []byte, flags Flags, quick bool) (int, syscall.Errno) {
 	var n uintptr
 	var errno syscall.Errno
-	if len(b) <= rawLimit {
+	if quick && len(b) <= rawLimit {
 		n, _, errno = syscall.RawSyscall6(unix.SYS_RECVFROM, fd, uintptr(pointerTo(b)), uintptr(len(b)), uintptr(flags), 0, 0)
 	} else {
 		n, _, errno = syscall.Syscall6(unix.SYS_RECVFROM, fd, uintptr(pointerTo(b)), uintptr(len(b)), uintptr(flags), 0, 0)
@@ -40,11 +51,11 @@ func sysRecv(fd uintptr, b []byte, flags Flags) (int, syscall.Errno) {
 	return int(n), 0
 }
 
-func sysSend(fd uintptr, b []byte, flags Flags) (int, syscall.Errno) {
+func sysSend(fd uintptr, b []byte, flags Flags, quick bool) (int, syscall.Errno) {
 	raceSend(b)
 	var n uintptr
 	var errno syscall.Errno
-	if len(b) <= rawLimit {
+	if quick && len(b) <= rawLimit {
 		n, _, errno = syscall.RawSyscall6(unix.SYS_SENDTO, fd, uintptr(pointerTo(b)), uintptr(len(b)), uintptr(flags), 0, 0)
 	} else {
 		n, _, errno = syscall.Syscall6(unix.SYS_SENDTO, fd, uintptr(pointerTo(b)), uintptr(len(b)), uintptr(flags), 0, 0)
@@ -55,9 +66,16 @@ func sysSend(fd uintptr, b []byte, flags Flags) (int, syscall.Errno) {
 	return int(n), 0
 }
 
-func sysRecvFrom(fd uintptr, b []byte, flags Flags, name *nameBuffer, size *uint32) (int, syscall.Errno) {
-	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, fd, uintptr(pointerTo(b)), uintptr(len(b)), uintptr(flags),
-		uintptr(unsafe.Pointer(name)), uintptr(unsafe.Pointer(size)))
+func sysRecvFrom(fd uintptr, b []byte, flags Flags, quick bool, name *nameBuffer, size *uint32) (int, syscall.Errno) {
+	var n uintptr
+	var errno syscall.Errno
+	if quick && len(b) <= rawLimit {
+		n, _, errno = syscall.RawSyscall6(unix.SYS_RECVFROM, fd, uintptr(pointerTo(b)), uintptr(len(b)), uintptr(flags),
+			uintptr(unsafe.Pointer(name)), uintptr(unsafe.Pointer(size)))
+	} else {
+		n, _, errno = syscall.Syscall6(unix.SYS_RECVFROM, fd, uintptr(pointerTo(b)), uintptr(len(b)), uintptr(flags),
+			uintptr(unsafe.Pointer(name)), uintptr(unsafe.Pointer(size)))
+	}
 	if errno != 0 {
 		return 0, errno
 	}
@@ -65,10 +83,17 @@ func sysRecvFrom(fd uintptr, b []byte, flags Flags, name *nameBuffer, size *uint
 	return int(n), 0
 }
 
-func sysSendTo(fd uintptr, b []byte, flags Flags, name *nameBuffer, size uint32) (int, syscall.Errno) {
+func sysSendTo(fd uintptr, b []byte, flags Flags, quick bool, name *nameBuffer, size uint32) (int, syscall.Errno) {
 	raceSend(b)
-	n, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, fd, uintptr(pointerTo(b)), uintptr(len(b)), uintptr(flags),
-		uintptr(unsafe.Pointer(name)), uintptr(size))
+	var n uintptr
+	var errno syscall.Errno
+	if quick && len(b) <= rawLimit {
+		n, _, errno = syscall.RawSyscall6(unix.SYS_SENDTO, fd, uintptr(pointerTo(b)), uintptr(len(b)), uintptr(flags),
+			uintptr(unsafe.Pointer(name)), uintptr(size))
+	} else {
+		n, _, errno = syscall.Syscall6(unix.SYS_SENDTO, fd, uintptr(pointerTo(b)), uintptr(len(b)), uintptr(flags),
+			uintptr(unsafe.Pointer(name)), uintptr(size))
+	}
 	if errno != 0 {
 		return 0, errno
 	}
@@ -129,7 +154,7 @@ func sysAccept(fd uintptr, name *nameBuffer, size *uint32) (int, syscall.Errno) 
 }
 
 func sysName(call, fd uintptr, name *nameBuffer, size *uint32) syscall.Errno {
-	_, _, errno := syscall.RawSyscall(call, fd, uintptr(unsafe.Pointer(name)), uintptr(unsafe.Pointer(size)))
+	_, _, errno := syscall.Syscall(call, fd, uintptr(unsafe.Pointer(name)), uintptr(unsafe.Pointer(size)))
 	return errno
 }
 

@@ -103,7 +103,7 @@ func (c *Call) String() string {
 	return text + strconv.Itoa(c.N)
 }
 
-func (c *Call) failed() bool { return c.Err != nil && c.Err != io.EOF }
+func (c *Call) failed() bool { return c.Err != nil && !errors.Is(c.Err, io.EOF) }
 
 // reason gives "ECONNREFUSED (connection refused)", or "(i/o timeout)" where there is no errno.
 func (c *Call) reason() string {

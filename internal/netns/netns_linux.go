@@ -24,7 +24,7 @@ func Do(name string, f func() error) error {
 	if err != nil {
 		return err
 	}
-	target, err := os.Open(path)
+	target, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a FIFO there is not waited for
 	if err != nil {
 		return &Error{name, err}
 	}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // newNamespace makes a namespace that lasts as long as the test: that of a
@@ -123,6 +124,24 @@ func TestDoNotANamespace(t *testing.T) {
 	}
 	if err == nil || !strings.Contains(err.Error(), file) {
 		t.Errorf("the error %q does not name %s", err, file)
+	}
+}
+
+// A FIFO that nobody writes to is no namespace either, and is not waited for.
+func TestDoFIFO(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- Do(fifo, func() error { return nil }) }()
+	select {
+	case err := <-done:
+		if !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("Do on a FIFO = %v, want EINVAL", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("Do waits for somebody to write to a FIFO")
 	}
 }
 
