@@ -5,7 +5,6 @@ package cli
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -23,8 +22,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files in testdata")
 
 // program is the built command, in a directory that the scripts have in PATH.
 var program string
