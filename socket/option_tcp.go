@@ -49,7 +49,7 @@ var (
 	Info = structOption(Option{
 		Name: "info", Symbol: "TCP_INFO", Level: levelTCP, Number: 11, Source: "tcp(7)",
 		Doc: "tells what the kernel knows about the connection",
-	}, 512, decodeTCPInfo)
+	}, 512, ParseTCPInfo)
 	QuickAck = flagOption(Option{
 		Name: "quickack", Symbol: "TCP_QUICKACK", Level: levelTCP, Number: 12, When: Connected, Source: "tcp(7)",
 		fresh: true, Doc: "acknowledges at once, until the kernel thinks better of it",

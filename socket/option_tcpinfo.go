@@ -127,8 +127,15 @@ func (r *wireReader) micros() time.Duration     { return time.Duration(r.u32()) 
 func (r *wireReader) millis() time.Duration     { return time.Duration(r.u32()) * time.Millisecond }
 func (r *wireReader) longMicros() time.Duration { return time.Duration(r.u64()) * time.Microsecond }
 
-// decodeTCPInfo reads struct tcp_info as far as this kernel filled it.
-func decodeTCPInfo(wire []byte) (TCPInfo, error) {
+// unmeasured is tcpi_min_rtt of a connection that has measured none.
+const unmeasured = time.Duration(^uint32(0)) * time.Microsecond
+
+// ParseTCPInfo reads struct tcp_info as far as the kernel filled it, from
+// getsockopt(2) or from sock_diag(7): fields past its end are zero, and so is a
+// round trip that was not measured. Less than the first eight bytes is an error.
+//
+// linux/tcp.h.
+func ParseTCPInfo(wire []byte) (TCPInfo, error) {
 	if len(wire) < 8 {
 		return TCPInfo{}, errShort
 	}
@@ -138,6 +145,9 @@ func decodeTCPInfo(wire []byte) (TCPInfo, error) {
 	i.decodePath(r)
 	i.decodeCounts(r)
 	i.decodeNewer(r)
+	if i.MinRTT == unmeasured {
+		i.MinRTT = 0
+	}
 	return i, nil
 }
 

@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"encoding/binary"
 	"errors"
 	"regexp"
 	"slices"
@@ -274,16 +275,20 @@ func TestTCPInfoByLength(t *testing.T) {
 	for i := range wire {
 		wire[i] = byte(i)
 	}
-	whole, err := decodeTCPInfo(wire)
+	whole, err := ParseTCPInfo(wire)
 	if err != nil || whole.RTO == 0 || whole.ReceivedCEBytes == 0 {
-		t.Errorf("decodeTCPInfo of 512 bytes = %+v, %v; want every field", whole, err)
+		t.Errorf("ParseTCPInfo of 512 bytes = %+v, %v; want every field", whole, err)
 	}
-	old, err := decodeTCPInfo(wire[:104])
+	old, err := ParseTCPInfo(wire[:104])
 	if err != nil || old.TotalRetrans != whole.TotalRetrans || old.PacingRate != 0 || old.SndWnd != 0 {
-		t.Errorf("decodeTCPInfo of 104 bytes = %+v, %v; want the fields up to TotalRetrans", old, err)
+		t.Errorf("ParseTCPInfo of 104 bytes = %+v, %v; want the fields up to TotalRetrans", old, err)
 	}
-	if _, err := decodeTCPInfo(wire[:7]); err == nil {
-		t.Errorf("decodeTCPInfo of 7 bytes succeeded, want an error")
+	binary.NativeEndian.PutUint32(wire[148:], ^uint32(0))
+	if unmeasured, _ := ParseTCPInfo(wire); unmeasured.MinRTT != 0 {
+		t.Errorf("a round trip that was not measured is %v, want 0", unmeasured.MinRTT)
+	}
+	if _, err := ParseTCPInfo(wire[:7]); err == nil {
+		t.Errorf("ParseTCPInfo of 7 bytes succeeded, want an error")
 	}
 	if got := (TCPInfo{State: 10}).StateName(); got != "LISTEN" {
 		t.Errorf("StateName of 10 = %s, want LISTEN", got)
@@ -307,6 +312,17 @@ func FuzzOptionParse(f *testing.F) {
 			if err := o.Parse(printed); err != nil {
 				t.Errorf("%s=%q prints as %q, which does not parse: %v", o.Name, text, printed, err)
 			}
+		}
+	})
+}
+
+func FuzzParseTCPInfo(f *testing.F) {
+	f.Add(make([]byte, 280))
+	f.Add([]byte{1, 2, 3})
+	f.Fuzz(func(t *testing.T, wire []byte) {
+		i, err := ParseTCPInfo(wire)
+		if (err != nil) != (len(wire) < 8) || i.RTT < 0 || i.MinRTT < 0 || i.RTO < 0 || len(wire) < 72 && i.RTT != 0 {
+			t.Errorf("ParseTCPInfo(%x) = %+v, %v", wire, i, err)
 		}
 	})
 }

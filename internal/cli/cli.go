@@ -74,7 +74,7 @@ func (a *app) root() *cobra.Command {
 	cobra.EnableCommandSorting = false // the order of AddCommand tells more
 	root := &cobra.Command{
 		Use:               "sock VERB ENDPOINT… [flags]",
-		Short:             "opens, serves and talks through network sockets",
+		Short:             "opens, serves, talks through and lists network sockets",
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		Args:              cobra.ArbitraryArgs,
@@ -88,7 +88,7 @@ func (a *app) root() *cobra.Command {
 	root.SetHelpCommand(a.helpCommand())
 	root.AddCommand(
 		a.upCommand(), a.echoCommand(), a.listenCommand(), a.connectCommand(),
-		a.optionsCommand(), a.versionCommand(), a.completionCommand(), a.childCommand(),
+		a.lsCommand(), a.optionsCommand(), a.versionCommand(), a.completionCommand(), a.childCommand(),
 	)
 	return root
 }

@@ -29,7 +29,7 @@ func (a *app) hearMany(ctx context.Context, ep endpoint.Endpoint, r rules) error
 	h := &hearing{a: a, ep: ep, out: &writer{out: a.stdout}, rules: r, arrived: make(chan struct{}, 1)}
 	server, err := engine.New(engine.Config{
 		Model: engine.Model(ep.Model()), Handler: engine.Blocking(h.hear), MaxConns: ep.MaxConns(),
-		Admit: admit(ep), Idle: ep.Idle(), TLS: ticketless(l), Observe: a.observer(l.Endpoint()),
+		Admit: admit(ep), Idle: ep.Idle(), TLS: l.TLSConfig(), Observe: a.observer(l.Endpoint()),
 	})
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -187,34 +186,13 @@ func (a *app) acceptUntil(ctx context.Context, l *endpoint.Listener, shaking *sy
 			abort(s)
 			continue
 		}
-		conn := serverConn(l, s)
+		conn := l.Conn(s)
 		shaking.Go(func() { a.handshake(ctx, l.Endpoint(), conn, won) })
 		if !l.Endpoint().IsTLS() {
 			<-ctx.Done()
 			return ctx.Err()
 		}
 	}
-}
-
-// serverConn is the connection of an accepted socket. Over TLS no session
-// tickets are sent: a client that only sends, and closes without reading them,
-// would reset the connection and destroy the end of its own data.
-func serverConn(l *endpoint.Listener, s *socket.Socket) net.Conn {
-	if !l.Endpoint().IsTLS() {
-		return l.Conn(s)
-	}
-	return endpoint.TLSServer(s.Conn(), ticketless(l), endpoint.HandshakeTimeout)
-}
-
-// ticketless is the listener's TLS configuration without session tickets; nil
-// where there is no TLS.
-func ticketless(l *endpoint.Listener) *tls.Config {
-	if !l.Endpoint().IsTLS() {
-		return nil
-	}
-	config := l.TLSConfig().Clone()
-	config.SessionTicketsDisabled = true
-	return config
 }
 
 // exhausted reports whether there was no descriptor or memory for a connection.

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"errors"
+	"net"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"sock/endpoint"
 	"sock/internal/syntax"
 )
 
@@ -97,10 +99,26 @@ func (a *app) flagError(cmd *cobra.Command, err error) error {
 	return usage(cmd, err)
 }
 
+// netcatHabits says what the letters are here that hands type by themselves.
+var netcatHabits = map[string]string{
+	"4": "tcp4://HOST:PORT",
+	"6": "tcp6://HOST:PORT",
+	"c": "--exec COMMAND",
+	"e": "--exec COMMAND",
+	"l": "sock listen",
+	"N": "--eof half",
+	"p": "HOST:PORT?from=:PORT",
+	"q": "--eof wait=DURATION",
+	"s": "HOST:PORT?from=ADDRESS",
+	"u": "udp://HOST:PORT",
+	"U": "unix:///PATH",
+	"w": "HOST:PORT?timeout=DURATION",
+}
+
 func (a *app) unknownFlag(cmd *cobra.Command, err *pflag.NotExistError) error {
 	if letters := err.GetSpecifiedShortnames(); letters != "" {
 		index := a.argumentIndex("-" + letters)
-		return a.argumentError(cmd, index, "unknown flag -"+err.GetSpecifiedName(), "")
+		return a.argumentError(cmd, index, "unknown flag -"+err.GetSpecifiedName(), netcatHabits[err.GetSpecifiedName()])
 	}
 	name := err.GetSpecifiedName()
 	var known []string
@@ -169,10 +187,23 @@ func (a *app) between(least, most int, names ...string) cobra.PositionalArgs {
 			return a.argumentError(cmd, len(a.args), "the "+names[len(args)]+" is missing", "")
 		case most >= 0 && len(args) > most:
 			extra := args[most]
-			return a.argumentError(cmd, a.lastIndex(extra), "one argument too many: "+quoted(extra), "")
+			return a.argumentError(cmd, a.lastIndex(extra), "one argument too many: "+quoted(extra), hostAndPort(args[:most+1]))
 		}
 		return nil
 	}
+}
+
+// hostAndPort is the endpoint that was meant by two words, the host and the
+// port, as nc and telnet take them; empty if it is none.
+func hostAndPort(words []string) string {
+	if len(words) != 2 { // the verb takes another number of endpoints
+		return ""
+	}
+	text := net.JoinHostPort(words[0], words[1])
+	if _, err := endpoint.Parse(text); err != nil {
+		return ""
+	}
+	return text
 }
 
 func (a *app) lastIndex(word string) int {

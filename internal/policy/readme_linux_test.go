@@ -130,6 +130,7 @@ var masks = []struct {
 	{regexp.MustCompile(`\w+ \w+ +\d+ \d\d:\d\d:\d\d \w+ \d{4}`), "DATE"},
 	{regexp.MustCompile(`sock \S+ go1\.\S+ \S+.*`), "VERSION"},
 	{regexp.MustCompile(`process \d+`), "process N"},
+	{regexp.MustCompile(`\b0/\d+ +sock \d+$`), "QUEUE sock PID"},
 	{regexp.MustCompile(` +`), " "},
 }
 
