@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -91,16 +92,14 @@ func (a *acceptor) run(ctx context.Context) error {
 	return nil
 }
 
-// one accepts and serves one connection; under the model serial to its end.
+// one accepts one connection and has it served.
 func (a *acceptor) one(ctx context.Context) error {
-	if a.s.cfg.Model == Serial {
-		if err := a.awaitTurn(ctx); err != nil {
-			return a.failed(ctx, err)
-		}
-		defer func() { <-a.s.turn }()
+	if err := a.awaitTurn(ctx); err != nil {
+		return a.failed(ctx, err)
 	}
 	sock, peer, err := a.accept()
 	if err != nil {
+		a.s.endTurn()
 		return a.failed(ctx, err)
 	}
 	a.recovered()
@@ -108,10 +107,14 @@ func (a *acceptor) one(ctx context.Context) error {
 	return nil
 }
 
-// awaitTurn waits for a connection to be there and then for the token, in this
-// order: of several listeners, the one that has a client gets it. Accept comes
-// last, so that whoever waits does so in the backlog.
+// awaitTurn waits, under the model serial, for a connection to be there and then
+// for the token, in this order: of several listeners, the one that has a client
+// gets it. Accept comes last, so that whoever waits does so in the backlog. The
+// connection gives the token back when it has ended.
 func (a *acceptor) awaitTurn(ctx context.Context) error {
+	if a.s.cfg.Model != Serial {
+		return nil
+	}
 	if err := awaitReadable(a.listener); err != nil {
 		return err
 	}
@@ -120,6 +123,13 @@ func (a *acceptor) awaitTurn(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// endTurn gives the token back.
+func (s *Server) endTurn() {
+	if s.cfg.Model == Serial {
+		<-s.turn
 	}
 }
 
@@ -139,7 +149,10 @@ func (a *acceptor) failed(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return nil
-	case errors.Is(err, syscall.ECONNABORTED), errors.Is(err, context.DeadlineExceeded):
+	case isPending(err):
+		a.s.counters.acceptErrors.Add(1)
+		return nil
+	case errors.Is(err, context.DeadlineExceeded):
 		return nil
 	case !isExhausted(err):
 		return err
@@ -147,7 +160,7 @@ func (a *acceptor) failed(ctx context.Context, err error) error {
 	a.s.counters.acceptErrors.Add(1)
 	if a.backoff == 0 {
 		a.backoff = firstBackoff
-		a.notice("cannot accept, waiting for descriptors or memory", err)
+		a.notice("cannot accept for now, trying again", err)
 	}
 	timer := time.NewTimer(a.backoff)
 	defer timer.Stop()
@@ -173,22 +186,30 @@ func (a *acceptor) notice(text string, err error) {
 }
 
 // isExhausted reports whether an error of accept(2) passes when others give
-// back what they hold.
+// back what they hold; EPERM, when a firewall's rule does.
 func isExhausted(err error) bool {
-	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
-		if errors.Is(err, errno) {
-			return true
-		}
-	}
-	return false
+	return isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EPERM)
 }
 
-// accepted serves a new connection or refuses it.
+// isPending reports whether an error of accept(2) is one that had happened to
+// the connection, which is out of the queue now: it says nothing of the next.
+func isPending(err error) bool {
+	return isAny(err, syscall.ECONNABORTED, syscall.ENETDOWN, syscall.EPROTO, syscall.ENOPROTOOPT,
+		syscall.EHOSTDOWN, syscall.EHOSTUNREACH, syscall.ENETUNREACH)
+}
+
+func isAny(err error, errnos ...syscall.Errno) bool {
+	var errno syscall.Errno
+	return errors.As(err, &errno) && slices.Contains(errnos, errno)
+}
+
+// accepted has a new connection served, or refuses it.
 func (s *Server) accepted(sock *socket.Socket, peer socket.Addr) {
-	if err := s.admit(peer); err != nil {
+	if err := s.admit(sock, peer); err != nil {
 		local, _ := sock.LocalAddr() // only to name it
 		s.refuse(peer, local, err)
 		reset(sock)
+		s.endTurn()
 		return
 	}
 	m := s.newServed(sock, peer)
@@ -199,16 +220,16 @@ func (s *Server) accepted(sock *socket.Socket, peer socket.Addr) {
 	if !s.join(m) {
 		l.forget()
 		reset(sock)
+		s.endTurn()
 		return
 	}
 	s.opened(&l.c)
-	if s.cfg.Model == Serial {
-		m.run()
-		return
-	}
 	// Stopped by the peer, the handler, the idle limit or Shutdown's force;
 	// Shutdown waits for it.
-	go m.run()
+	go func() {
+		defer s.endTurn() // also when the handler ends the goroutine
+		m.run()
+	}()
 }
 
 // served is a stream connection under some model.
@@ -230,7 +251,12 @@ func (s *Server) newServed(sock *socket.Socket, peer socket.Addr) served {
 
 // admit asks whoever may refuse a peer. After nil the slot (over TLS: the
 // count of handshakes) is taken.
-func (s *Server) admit(peer socket.Addr) error {
+func (s *Server) admit(sock *socket.Socket, peer socket.Addr) error {
+	if s.cfg.Accepted != nil {
+		if err := s.cfg.Accepted(sock); err != nil {
+			return err
+		}
+	}
 	if s.cfg.Admit != nil {
 		if err := s.cfg.Admit(peer); err != nil {
 			return err

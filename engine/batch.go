@@ -3,7 +3,6 @@ package engine
 import (
 	"errors"
 	"os"
-	"syscall"
 	"time"
 
 	"sock/socket"
@@ -16,7 +15,7 @@ const (
 	maxDatagram  = 65507     // bytes: the longest over IPv4, and the bound here for all
 	recvRoom     = 64 << 10  // bytes for each received datagram; untouched pages cost nothing
 	sendRoom     = 256 << 10 // bytes for all datagrams of a batch
-	controlRoom  = 128       // bytes of control messages: packet information and what else is switched on
+	controlRoom  = 256       // bytes of control messages: packet information, segment size, and what else is switched on
 	sendPatience = 100 * time.Millisecond
 )
 
@@ -42,18 +41,20 @@ type departures struct {
 	sock    *socket.Socket
 	dropped func(n int) // counts what could not be sent
 
-	msgs []socket.Message // the first n are in use
-	from []*session       // who sends msgs[i]
-	n    int
-	room []byte // what the datagrams stand in, one after another
-	used int
+	msgs   []socket.Message // the first n are in use
+	from   []*session       // who sends msgs[i]
+	trains []train          // how many datagrams msgs[i] is
+	n      int
+	room   []byte // what the datagrams stand in, one after another
+	used   int
+	joins  bool // several datagrams may become one message
 }
 
 func newDepartures(sock *socket.Socket, dropped func(n int)) *departures {
 	d := &departures{
 		sock: sock, dropped: dropped,
-		msgs: make([]socket.Message, sendBatch), from: make([]*session, sendBatch),
-		room: make([]byte, sendRoom),
+		msgs: make([]socket.Message, sendBatch), from: make([]*session, sendBatch), trains: make([]train, sendBatch),
+		room: make([]byte, sendRoom), joins: canJoin(sock),
 	}
 	for i := range d.msgs {
 		d.msgs[i].Buffers = make([][]byte, 1)
@@ -63,7 +64,13 @@ func newDepartures(sock *socket.Socket, dropped func(n int)) *departures {
 
 // add copies a datagram, after a flush if there is no room.
 func (d *departures) add(from *session, b []byte) {
-	if d.n == len(d.msgs) || d.used+len(b) > len(d.room) {
+	if d.used+len(b) > len(d.room) {
+		d.flush()
+	}
+	if d.join(from, b) {
+		return
+	}
+	if d.n == len(d.msgs) {
 		d.flush()
 	}
 	copied := d.room[d.used : d.used+len(b)]
@@ -71,12 +78,12 @@ func (d *departures) add(from *session, b []byte) {
 	m := &d.msgs[d.n]
 	m.Buffers[0], m.Addr, m.Control = copied, from.c.peer, from.control
 	d.from[d.n] = from
+	d.trains[d.n].pieces, d.trains[d.n].size = 1, len(b)
 	d.n++
 	d.used += len(b)
 }
 
-// flush sends what waits. A datagram that the kernel refuses is dropped, as
-// the network might have done: its peer is gone or has no room.
+// flush sends what waits.
 func (d *departures) flush() {
 	for i := 0; i < d.n; {
 		sent, err := d.sock.SendBatch(d.msgs[i:d.n], socket.MsgDontWait)
@@ -85,11 +92,11 @@ func (d *departures) flush() {
 		if i == d.n {
 			break
 		}
-		if errors.Is(err, syscall.EAGAIN) && d.sock.Family() != socket.UNIX {
+		if d.isFull(err) {
 			i += d.patiently(i)
 			continue
 		}
-		d.dropped(1)
+		d.refused(i, err)
 		i++
 	}
 	clear(d.from[:d.n])
@@ -97,7 +104,7 @@ func (d *departures) flush() {
 }
 
 // patiently waits a moment for room in the socket's buffer, which fills when
-// the network is slower than we are. It returns how many datagrams are done
+// the network is slower than we are. It returns how many messages are done
 // with. (A UNIX socket is full when its peer's queue is: then nobody waits, so
 // that a peer who does not read delays only itself. If that peer is connected,
 // Linux bounds its queue by our send buffer alone, and answers to others are
@@ -111,10 +118,10 @@ func (d *departures) patiently(i int) int {
 	case err == nil:
 		return sent
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		d.dropped(d.n - i - sent)
+		d.dropped(d.left(i + sent))
 		return d.n - i
 	}
-	d.dropped(1)
+	d.refused(i+sent, err)
 	return sent + 1
 }
 

@@ -59,6 +59,14 @@ type Config struct {
 	// Connections that are still in their TLS handshake do not count.
 	MaxConns int
 
+	// Accepted, if set, is called with each accepted connection before Admit
+	// and before anything is read or written: to set what a socket does not
+	// inherit from its listener. Under Process that is in the parent. Its error
+	// refuses the peer, who is reset, with an EventRefuse. It is called from the
+	// accepting goroutines, must not block, and must not keep or close the
+	// socket.
+	Accepted func(*socket.Socket) error
+
 	// Admit, if set, decides about each peer before anything is read or
 	// written. Its error refuses the peer, who is reset, with an EventRefuse.
 	// It is called from the accepting goroutines and must not block.

@@ -24,6 +24,8 @@ type direct struct {
 
 // sightings are what the handler's calls met; the end is told from them.
 type sightings struct {
+	gone chan struct{} // closed when the engine has closed the socket under the handler
+
 	shut atomic.Bool // the handler has called Close or returned
 	fini atomic.Bool // FIN was sent after that
 
@@ -38,7 +40,7 @@ type sightings struct {
 }
 
 func newDirect(s *Server, sock *socket.Socket, peer socket.Addr) *direct {
-	d := &direct{}
+	d := &direct{sightings: sightings{gone: make(chan struct{})}}
 	d.start(s, sock, peer)
 	d.box.sock = sock
 	return d
@@ -60,6 +62,7 @@ func (d *direct) kill(end *End) {
 	if !first {
 		return
 	}
+	defer close(d.gone)
 	if end.How == RST {
 		reset(d.sock)
 		return

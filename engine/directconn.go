@@ -74,6 +74,18 @@ func (c *directConn) WriteTo(w io.Writer) (int64, error) {
 	return n, c.d.didRead(n, err)
 }
 
+// AddTraffic counts bytes that went by without this net.Conn: a handler that
+// has given the descriptor to another process, or to the kernel, tells here
+// what its connection's Record shall say. Safe for concurrent use.
+func (c *directConn) AddTraffic(received, sent int64) {
+	c.d.c.received.Add(received)
+	c.d.c.sent.Add(sent)
+}
+
+// Closed gives a channel that is closed when the engine has closed the
+// connection under the handler: by the idle limit, or by Shutdown's end.
+func (c *directConn) Closed() <-chan struct{} { return c.d.gone }
+
 func (c *directConn) CloseWrite() error { return c.d.closeWrite() }
 
 // Close sends FIN and fails every read and write from now on. The engine
@@ -101,6 +113,9 @@ func (c *directTLS) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
 	return n, c.d.didWrite(int64(n), err)
 }
+
+// Closed is as that of a directConn.
+func (c *directTLS) Closed() <-chan struct{} { return c.d.gone }
 
 func (c *directTLS) CloseWrite() error { return c.d.closeWrite() }
 

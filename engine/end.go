@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"syscall"
 	"time"
@@ -130,9 +131,13 @@ func (r Record) MarshalJSON() ([]byte, error) {
 	})
 }
 
-// endOf classifies what a read or a write of the connection returned.
+// endOf classifies what a read or a write of the connection returned. Over TLS
+// the peer may also end it by an alert, or by a FIN in the middle of a record.
 func endOf(err error) *End {
+	var op *net.OpError
 	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &op) && op.Op == "remote error": // as crypto/tls gives them
+		return &End{By: Peer, How: Failed, Err: err}
 	case errors.Is(err, io.EOF):
 		return &End{By: Peer, How: FIN}
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),

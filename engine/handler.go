@@ -36,8 +36,10 @@ type Handler interface {
 
 // Drainer is a Handler that wants to know when it may write again.
 type Drainer interface {
-	// Drained follows a Write that returned [ErrBackpressure], or output that
-	// stood above the high-water mark, once no more than LowWater bytes wait.
+	// Drained follows a Write, of the Conn or of a Ref, that returned
+	// [ErrBackpressure], or output that stood above the high-water mark, once no
+	// more than LowWater bytes wait, unless the connection is closing by then.
+	// Datagram sessions keep no output and are not told.
 	Drained(c *Conn)
 }
 
@@ -65,7 +67,11 @@ type Stopper interface {
 // the connection: no pipe and no copy stands between. The net.Conn also is a
 // *socket.Conn or, over TLS, a *tls.Conn in all but name: CloseWrite,
 // SyscallConn, ReadFrom, WriteTo and ConnectionState are there. Bytes are
-// still counted for the [Record].
+// still counted for the [Record]. Without TLS there also is AddTraffic(received,
+// sent int64): a handler that gives the descriptor to another program tells the
+// Record with it what went by. And always Closed() <-chan struct{}, for a handler
+// that neither reads nor writes: it is closed when the engine has closed the
+// connection under the handler.
 //
 // When the function returns, the connection is closed in order, so that what
 // was written arrives; an error that is not the connection's own end goes into

@@ -43,6 +43,11 @@ type inbox struct {
 	// unsent mirrors the loop's output from one turn to the next. The loop stores.
 	unsent atomic.Int64
 
+	// refused is true after a write that was refused, until Drained is due: set
+	// and cleared under mu, so that the loop either sees it or its output has
+	// not yet stood below the mark when the write was judged.
+	refused atomic.Bool
+
 	mu     sync.Mutex
 	items  []item        // guarded by mu
 	spare  []item        // guarded by mu: what take gave before, to be used again
@@ -78,9 +83,11 @@ func (b *inbox) write(p []byte, highWater int) error {
 	case b.closed || b.signal&signalClose != 0:
 		return ErrStale
 	case b.bytes+int(b.unsent.Load()) >= highWater:
+		b.refused.Store(true)
 		return ErrBackpressure
 	case last >= 0 && b.items[last].fn == nil && !b.packetwise:
 	case len(b.items) >= maxPosts:
+		b.refused.Store(true)
 		return ErrBackpressure
 	default:
 		b.items = append(b.items, item{})
@@ -90,6 +97,13 @@ func (b *inbox) write(p []byte, highWater int) error {
 	b.bytes += len(p)
 	b.wakeLocked()
 	return nil
+}
+
+// heed takes note that Drained is called for the writes refused so far.
+func (b *inbox) heed() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.refused.Store(false)
 }
 
 // raise adds a signal. A closed inbox takes only what ends the loop sooner.

@@ -17,6 +17,7 @@ type tlsMaterial struct {
 	MinVersion   uint16
 	MaxVersion   uint16
 	CipherSuites []uint16
+	Curves       []tls.CurveID
 }
 
 type certificate struct {
@@ -24,19 +25,32 @@ type certificate struct {
 	Key   []byte   // PKCS 8
 }
 
-// newTLSMaterial takes a tls.Config apart.
+// newTLSMaterial takes a tls.Config apart. Where its certificate comes from
+// GetCertificate, it is asked for the one of this moment.
 func newTLSMaterial(c *tls.Config, clientCAs []byte) (*tlsMaterial, error) {
 	m := &tlsMaterial{
 		NextProtos: c.NextProtos, ClientAuth: c.ClientAuth, ClientCAs: clientCAs,
-		MinVersion: c.MinVersion, MaxVersion: c.MaxVersion, CipherSuites: c.CipherSuites,
+		MinVersion: c.MinVersion, MaxVersion: c.MaxVersion, CipherSuites: c.CipherSuites, Curves: c.CurvePreferences,
 	}
 	switch {
-	case len(c.Certificates) == 0:
-		return nil, errors.New("engine: model process needs TLS.Certificates; callbacks cannot be handed to a child")
+	case c.GetConfigForClient != nil || c.VerifyPeerCertificate != nil || c.VerifyConnection != nil:
+		return nil, errors.New("engine: model process: callbacks of TLS cannot be handed to a child")
+	case len(c.Certificates) == 0 && c.GetCertificate == nil:
+		return nil, errors.New("engine: model process needs TLS.Certificates or TLS.GetCertificate")
 	case c.ClientCAs != nil && len(clientCAs) == 0:
 		return nil, errors.New("engine: model process needs Config.ClientCAs beside TLS.ClientCAs")
 	}
-	for _, cert := range c.Certificates {
+	certificates := c.Certificates
+	if c.GetCertificate != nil {
+		cert, err := c.GetCertificate(&tls.ClientHelloInfo{})
+		if err != nil {
+			return nil, fmt.Errorf("engine: the certificate for a child: %w", err)
+		}
+		if cert != nil {
+			certificates = []tls.Certificate{*cert}
+		}
+	}
+	for _, cert := range certificates {
 		key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
 		if err != nil {
 			return nil, fmt.Errorf("engine: the key cannot be handed to a child: %w", err)
@@ -46,11 +60,13 @@ func newTLSMaterial(c *tls.Config, clientCAs []byte) (*tlsMaterial, error) {
 	return m, nil
 }
 
-// config puts the tls.Config together again.
+// config puts the tls.Config together again. A child serves one connection:
+// there will be none to resume.
 func (m *tlsMaterial) config() (*tls.Config, error) {
 	c := &tls.Config{
 		NextProtos: m.NextProtos, ClientAuth: m.ClientAuth,
 		MinVersion: m.MinVersion, MaxVersion: m.MaxVersion, CipherSuites: m.CipherSuites,
+		CurvePreferences: m.Curves, SessionTicketsDisabled: true,
 	}
 	if len(m.ClientCAs) > 0 {
 		c.ClientCAs = x509.NewCertPool()

@@ -60,6 +60,7 @@ type session struct {
 	key     sessionKey
 	slot    uint32
 	control []byte // the control messages of every answer: where it leaves from
+	alone   bool   // its answers are not to be joined
 	expires time.Time
 	place   int // in the expiries
 }
@@ -153,11 +154,18 @@ func (p *packets) run(ctx context.Context) error {
 	defer p.s.depart(p, nil)
 	defer context.AfterFunc(ctx, p.stop)()
 	var err error
+	exited := true // until the loop has come to its end
+	defer func() {
+		if exited {
+			err = errExited
+		}
+		p.closeAll(err)
+		p.box.leave()
+	}()
 	for !p.ended && err == nil {
 		err = p.turn()
 	}
-	p.closeAll(err)
-	p.box.leave()
+	exited = false
 	return err
 }
 
@@ -454,16 +462,9 @@ func (p *packets) failed(err error) error {
 // fromNetwork reports whether an error is what an ICMP message or a peer made
 // of an earlier datagram, and not of the socket.
 func fromNetwork(err error) bool {
-	for _, errno := range []syscall.Errno{
-		syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EHOSTUNREACH, syscall.ENETUNREACH,
+	return isAny(err, syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EHOSTUNREACH, syscall.ENETUNREACH,
 		syscall.EHOSTDOWN, syscall.ENETDOWN, syscall.ENOPROTOOPT, syscall.EPROTO,
-		syscall.EMSGSIZE, syscall.EACCES, syscall.EOPNOTSUPP,
-	} {
-		if errors.Is(err, errno) {
-			return true
-		}
-	}
-	return false
+		syscall.EMSGSIZE, syscall.EACCES, syscall.EOPNOTSUPP)
 }
 
 // emptyErrorQueue drops what IP_RECVERR has queued, where it is on.

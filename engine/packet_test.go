@@ -130,10 +130,10 @@ func TestPacketManyPeers(t *testing.T) {
 			c.wantDatagram(fmt.Sprintf("%d from %d", round, i))
 		}
 	}
-	if got := s.Stats(); got.Open != peers || got.Accepted != peers || got.Received != got.Sent || got.Received == 0 {
-		t.Errorf("Stats: got %+v, want %d open and accepted, as much sent as received", got, peers)
+	if got := s.Stats(); got.Open != peers || got.Accepted != peers || got.Received == 0 {
+		t.Errorf("Stats: got %+v, want %d open and accepted", got, peers)
 	}
-	s.stop()
+	s.stop() // what the last answers count for may come after they have arrived
 	mu.Lock()
 	defer mu.Unlock()
 	if opens != peers || closes != peers {
@@ -539,5 +539,27 @@ func TestPacketJoinedDatagrams(t *testing.T) {
 		case <-time.After(patience):
 			t.Fatalf("got %d datagrams, want %d", i, count+1)
 		}
+	}
+}
+
+// A handler that ends the goroutine of a datagram loop leaves no session behind.
+func TestPacketGoexit(t *testing.T) {
+	closes := make(chan error, 2)
+	h := &handler{
+		data:  func(*engine.Conn) { exitGoroutine() },
+		close: func(_ *engine.Conn, err error) { closes <- err },
+	}
+	s := loopback(t, engine.Config{Handler: h})
+	s.dial(t).send("x")
+	select {
+	case err := <-closes:
+		if end, ok := errors.AsType[*engine.End](err); !ok || end.How != engine.Failed {
+			t.Errorf("end: got %v, want an error", err)
+		}
+	case <-time.After(patience):
+		t.Fatal("Close was not called")
+	}
+	if got := s.Stats().Open; got != 0 {
+		t.Errorf("Stats: got %d open, want 0", got)
 	}
 }

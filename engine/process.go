@@ -33,6 +33,7 @@ const (
 
 	maxControl = 128 << 10 // bytes of one message: setup with its certificates is the longest
 	maxStack   = 32 << 10  // bytes of a panic's stack in an event
+	maxText    = 4 << 10   // bytes of an error's text: a handler may panic with anything
 )
 
 // The descriptors that a child inherits.
@@ -115,7 +116,8 @@ func packError(err error) (text string, errno syscall.Errno) {
 		return "", 0
 	}
 	errors.As(err, &errno)
-	return err.Error(), errno
+	text = err.Error()
+	return text[:min(len(text), maxText)], errno
 }
 
 func unpackError(text string, errno syscall.Errno) error {

@@ -16,16 +16,15 @@ import (
 	"sock/socket"
 )
 
-// killGrace is how long a child may take to reset its connection when
-// Shutdown's context has ended, before it is killed.
-const killGrace = 300 * time.Millisecond
+// killGrace is how long a child may take to reset its connection and to end
+// what it has started, when Shutdown's context has ended, before it is killed.
+const killGrace = time.Second
 
 // processes is what a server needs to keep children.
 type processes struct {
-	material *tlsMaterial // immutable; nil without TLS
-	starter  sync.Once    // starts the goroutine below
-	starts   chan func()  // to the goroutine that starts children
-	slot     func() bool  // in a child: asks the server; nil elsewhere
+	starter sync.Once   // starts the goroutine below
+	starts  chan func() // to the goroutine that starts children
+	slot    func() bool // in a child: asks the server; nil elsewhere
 }
 
 // checkProcess refuses at once what could not be handed to a child.
@@ -45,9 +44,6 @@ func (c *Config) checkProcess() error {
 func (s *Server) startProcesses() {
 	s.bus.forward = func(msg []byte) { s.toChildren(msg, nil) }
 	s.starts = make(chan func())
-	if s.cfg.TLS != nil {
-		s.material, _ = newTLSMaterial(s.cfg.TLS, s.cfg.ClientCAs) // was checked
-	}
 }
 
 // startChildren starts processes until the server is gone. The kernel kills a
@@ -205,14 +201,8 @@ func closeAll(files []*os.File) {
 
 // introduce sends the setup and passes on what has happened since the start.
 func (c *child) introduce(cmd *exec.Cmd, control *socket.Socket) error {
-	u := c.s.cfg.setup(c.c.id)
-	u.TLS = c.s.material
-	packet, err := message(msgSetup, u)
-	if err == nil {
-		_, err = control.Send(packet, socket.MsgDontWait)
-	}
 	c.pid = cmd.Process.Pid
-	if err != nil {
+	if err := c.sendSetup(control); err != nil {
 		_ = cmd.Process.Kill() // fails only on a process gone already
 		_ = cmd.Wait()         // reaped; its status is of no interest
 		return err
@@ -228,6 +218,22 @@ func (c *child) introduce(cmd *exec.Cmd, control *socket.Socket) error {
 		c.force()
 	}
 	return nil
+}
+
+// sendSetup sends the first message. TLS material is made for each child, so
+// that a certificate that was renewed is used from then on.
+func (c *child) sendSetup(control *socket.Socket) (err error) {
+	u := c.s.cfg.setup(c.c.id)
+	if c.s.cfg.TLS != nil {
+		if u.TLS, err = newTLSMaterial(c.s.cfg.TLS, c.s.cfg.ClientCAs); err != nil {
+			return err
+		}
+	}
+	packet, err := message(msgSetup, u)
+	if err == nil {
+		_, err = control.Send(packet, socket.MsgDontWait)
+	}
+	return err
 }
 
 // listen acts on the child's messages until it has closed its end.

@@ -29,7 +29,9 @@ func (r Ref) Post(fn func(*Conn)) error {
 
 // Write sends a copy of b on the connection, whole and in order with the other
 // writes and posts of the calling goroutine. ErrBackpressure: the peer does
-// not keep up and nothing was taken.
+// not keep up and nothing was taken; on a stream [Drainer].Drained follows. (Of
+// a datagram session it says that its socket's loop does not keep up: nothing
+// follows, the next write may be taken.)
 func (r Ref) Write(b []byte) error {
 	if r.to == nil {
 		return ErrStale

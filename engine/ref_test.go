@@ -357,3 +357,66 @@ func TestRefCloseRaces(t *testing.T) {
 		t.Errorf("got %d Close, want %d", closes, conns)
 	}
 }
+
+// A write through a Ref that is refused is followed by Drained, whatever it was
+// refused for: here for the posts that waited, with no output at all.
+func TestRefWriteRefusedThenDrained(t *testing.T) {
+	refs, hold, drained := make(chan engine.Ref, 1), make(chan struct{}), make(chan struct{}, 1)
+	h := &drainer{drained: func(*engine.Conn) { drained <- struct{}{} }}
+	h.open = func(c *engine.Conn) { refs <- c.Ref(); <-hold }
+	s := inGoroutine.start(t, "", engine.Config{Handler: h})
+	s.dial(t)
+	ref := <-refs
+	var err error
+	for err == nil {
+		err = ref.Post(func(*engine.Conn) {})
+	}
+	if err := ref.Write([]byte("x")); !errors.Is(err, engine.ErrBackpressure) {
+		t.Fatalf("Write: got %v, want %v", err, engine.ErrBackpressure)
+	}
+	close(hold)
+	select {
+	case <-drained:
+	case <-time.After(patience):
+		t.Fatal("Drained did not follow")
+	}
+}
+
+// The same with a peer that reads at last, many times over: no wake-up is lost
+// between a refusal and the flush that makes room.
+func TestRefWriteUntilDrained(t *testing.T) {
+	refs, drained := make(chan engine.Ref, 1), make(chan struct{}, 1)
+	h := &drainer{drained: func(*engine.Conn) {
+		select {
+		case drained <- struct{}{}:
+		default:
+		}
+	}}
+	h.open = func(c *engine.Conn) { refs <- c.Ref() }
+	s := inGoroutine.start(t, "", engine.Config{Handler: h, HighWater: 1000, LowWater: 10})
+	c := s.dial(t)
+	ref := <-refs
+	const total = 4 << 20
+	go func() { // ended by the last byte, or by the connection's deadline
+		for sent := 0; sent < total; {
+			switch err := ref.Write(pattern(700)); {
+			case err == nil:
+				sent += 700
+			case errors.Is(err, engine.ErrBackpressure):
+				select {
+				case <-drained:
+				case <-time.After(patience):
+					t.Error("Drained did not follow")
+					_ = ref.Close()
+					return
+				}
+			default:
+				return
+			}
+		}
+		_ = ref.Close()
+	}()
+	if n, err := io.Copy(io.Discard, c); err != nil || n < total {
+		t.Errorf("read: got %d bytes and %v, want %d and the end", n, err, total)
+	}
+}

@@ -64,3 +64,56 @@ func TestSerialServesInTurn(t *testing.T) {
 		t.Errorf("Serve: got %v, want nil", err)
 	}
 }
+
+// TestSerialServeEnds: Serve ends with its context although a connection is
+// being served. That goes on, and the next one still waits for its end.
+func TestSerialServeEnds(t *testing.T) {
+	s, err := engine.New(engine.Config{Model: engine.Serial, Handler: newEcho()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := listen(t, "tcp")
+	defer l.Close()
+	local, err := l.LocalAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	running := &server{Server: s, network: "tcp", addr: local.String()}
+	serve := func() (stop func()) {
+		ctx, cancel := context.WithCancel(context.Background())
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(ctx, l) }() // ended by stop, which waits
+		return func() {
+			cancel()
+			if err := <-served; err != nil {
+				t.Errorf("Serve: got %v, want nil", err)
+			}
+		}
+	}
+	stop := serve()
+	first := running.dial(t)
+	first.send("x")
+	first.want("x")
+	stop()
+	first.send("y")
+	first.want("y")
+
+	stop = serve()
+	second := running.dial(t)
+	second.send("z")
+	if err := second.SetReadDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := second.Read(make([]byte, 1)); err == nil {
+		t.Errorf("read while another is served: got %d bytes, want none", n)
+	}
+	_ = first.Close()
+	if err := second.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	second.want("z")
+	stop()
+	if _, err := s.Shutdown(within(t, patience)); err != nil {
+		t.Error(err)
+	}
+}

@@ -14,7 +14,7 @@ import (
 
 // forceGrace is how long Shutdown waits, after it has reset every connection,
 // for the handlers to notice.
-const forceGrace = 3 * time.Second
+const forceGrace = 5 * time.Second
 
 // Server serves listeners and datagram sockets with one Config. Its methods
 // are safe for concurrent use.
@@ -119,7 +119,7 @@ func (s *Server) Bus() *Bus { return s.bus }
 // [Blocking]) and, when the context ends, resets those that are left. It
 // returns when the last connection has ended, with the context's error if any
 // had to be forced. A second call may force what a first one waits for. A
-// handler that does not return holds up Shutdown for no longer than three
+// handler that does not return holds up Shutdown for no longer than five
 // seconds after the context's end.
 func (s *Server) Shutdown(ctx context.Context) (Drain, error) {
 	gone := s.beginShutdown()

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"net"
@@ -12,10 +13,13 @@ import (
 	"time"
 
 	"sock/engine"
+	"sock/socket"
 )
 
 func TestNewChecksConfig(t *testing.T) {
 	child := func() (*exec.Cmd, error) { return nil, nil }
+	callback := serverTLS()
+	callback.VerifyConnection = func(tls.ConnectionState) error { return errors.New("no") }
 	for name, c := range map[string]struct {
 		cfg  engine.Config
 		want string
@@ -27,6 +31,7 @@ func TestNewChecksConfig(t *testing.T) {
 		"negative-time":  {engine.Config{Handler: newEcho(), Idle: -1}, "negative duration"},
 		"negative-size":  {engine.Config{Handler: newEcho(), ReadBuffer: -1}, "negative buffer"},
 		"marks":          {engine.Config{Handler: newEcho(), HighWater: 10, LowWater: 10}, "LowWater 10 is not below HighWater 10"},
+		"tls-callback":   {engine.Config{Model: engine.Process, Child: child, TLS: callback}, "callbacks of TLS"},
 		"tls-in-process": {engine.Config{Model: engine.Process, Child: child, TLS: clientTLS()}, "TLS.Certificates"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -250,5 +255,84 @@ func TestBus(t *testing.T) {
 	}
 	if err := bus.Publish(make([]byte, engine.MaxMessage+1)); !errors.Is(err, engine.ErrMessageTooLong) {
 		t.Errorf("Publish: got %v, want %v", err, engine.ErrMessageTooLong)
+	}
+}
+
+// TestAccepted: the hook sees each accepted socket before the peer is admitted,
+// and may refuse it.
+func TestAccepted(t *testing.T) {
+	for _, v := range variants {
+		if v.network != "tcp" {
+			continue
+		}
+		t.Run(v.name, func(t *testing.T) {
+			no := errors.New("not this one")
+			calls, admitted := 0, 0 // by the one accepting goroutine, before what the client sees
+			s := v.start(t, "echo", engine.Config{
+				Accepted: func(sock *socket.Socket) error {
+					if _, err := sock.PeerAddr(); err != nil {
+						t.Errorf("PeerAddr of an accepted socket: %v", err)
+					}
+					if calls++; calls == 1 {
+						return no
+					}
+					return socket.Priority.Set(sock, 5)
+				},
+				Admit: func(socket.Addr) error { admitted++; return nil },
+			})
+			s.wantTurnedAway(t)
+			if e := s.log.waitKind(engine.EventRefuse); !errors.Is(e.Err, no) {
+				t.Errorf("refused: got %v, want %v", e.Err, no)
+			}
+			c := s.dial(t)
+			c.send("x")
+			c.want("x")
+			s.log.waitKind(engine.EventOpen)
+			if calls != 2 || admitted != 1 {
+				t.Errorf("got %d calls of Accepted, %d of Admit; want 2, 1", calls, admitted)
+			}
+		})
+	}
+}
+
+// TestBlockingAddTraffic: what went by the engine is in the record all the same.
+func TestBlockingAddTraffic(t *testing.T) {
+	s := inGoroutine.start(t, "", engine.Config{Handler: engine.Blocking(func(_ context.Context, conn net.Conn) error {
+		conn.(interface{ AddTraffic(received, sent int64) }).AddTraffic(1000, 2000)
+		_, err := conn.Write([]byte("hello"))
+		return err
+	})})
+	c := s.dial(t)
+	c.wantEOF("hello")
+	_ = c.Close()
+	if r := s.log.waitEnd(engine.Local, engine.FIN); r.Received != 1000 || r.Sent != 2005 {
+		t.Errorf("record: got %d received, %d sent; want 1000, 2005", r.Received, r.Sent)
+	}
+}
+
+// TestBlockingClosed: a handler that neither reads nor writes learns of the end.
+func TestBlockingClosed(t *testing.T) {
+	for _, v := range variants {
+		if v.model != engine.Goroutine {
+			continue
+		}
+		t.Run(v.name, func(t *testing.T) {
+			entered := make(chan struct{})
+			s := v.start(t, "", engine.Config{Handler: engine.Blocking(func(_ context.Context, conn net.Conn) error {
+				close(entered)
+				<-conn.(interface{ Closed() <-chan struct{} }).Closed()
+				if _, err := conn.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+					t.Errorf("Write after that: got %v, want net.ErrClosed", err)
+				}
+				return nil
+			})})
+			c := s.dial(t)
+			go func() { _, _ = c.Read(make([]byte, 1)) }() // over TLS: the handshake; ended by the end of the connection
+			<-entered
+			if _, err := s.stop(ended()); !errors.Is(err, context.Canceled) {
+				t.Errorf("Shutdown: got %v, want context.Canceled", err)
+			}
+			s.log.waitEnd(engine.Local, engine.RST)
+		})
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"sock/socket"
 )
 
-// stream is the loop of one stream connection: the goroutine that accepted it
-// (model serial), that was started for it (goroutine), or the only one that
-// serves in a child (process).
+// stream is the loop of one stream connection: the goroutine that was started
+// for it (models goroutine and serial), or the only one that serves in a child
+// (process).
 //
 // A turn does one thing: take what other goroutines sent, write, tell the
 // handler, or read. While output waits for the kernel nothing is read, so one
@@ -97,7 +97,7 @@ func (st *stream) turn() {
 	switch {
 	case st.box.pending.Load():
 		st.take()
-	case c.blocked && !c.closing && st.out.len() <= st.s.cfg.LowWater:
+	case st.drainable():
 		st.drained()
 	case st.out.len() > 0:
 		st.flush()
@@ -173,10 +173,18 @@ func (st *stream) drain() {
 	st.stopBy = time.Now().Add(drainReads)
 }
 
+// drainable reports that a write was refused, or might have been, and that
+// there is room again.
+func (st *stream) drainable() bool {
+	c := &st.c
+	return (c.blocked || st.box.refused.Load()) && !c.closing && st.out.len() <= st.s.cfg.LowWater
+}
+
 // drained tells the handler that it may write again, and offers it once more
 // what it left unread meanwhile.
 func (st *stream) drained() {
 	c := &st.c
+	st.box.heed()
 	c.blocked, c.again = false, true
 	if st.s.handler.drained != nil {
 		st.call(st.s.handler.drained)

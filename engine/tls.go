@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -34,12 +33,17 @@ func (w *wire) Write(b []byte) (int, error) {
 // the deadlines, except those that a Blocking handler sets.
 
 func (w *wire) Close() error                      { return nil }
-func (w *wire) LocalAddr() net.Addr               { return w.st.c.local }
-func (w *wire) RemoteAddr() net.Addr              { return w.st.c.peer }
+func (w *wire) LocalAddr() net.Addr               { return w.netAddr(w.st.c.local) }
+func (w *wire) RemoteAddr() net.Addr              { return w.netAddr(w.st.c.peer) }
 func (w *wire) SetDeadline(t time.Time) error     { return w.deadline(w.st.sock.SetDeadline, t) }
 func (w *wire) SetReadDeadline(t time.Time) error { return w.deadline(w.st.sock.SetReadDeadline, t) }
 
 func (w *wire) SetWriteDeadline(t time.Time) error { return w.deadline(w.st.sock.SetWriteDeadline, t) }
+
+// netAddr gives an address as package net has it, for code that looks at the type.
+func (w *wire) netAddr(a socket.Addr) net.Addr {
+	return a.NetAddr(w.st.sock.Type(), w.st.sock.Protocol())
+}
 
 func (w *wire) deadline(set func(time.Time) error, t time.Time) error {
 	if w.buffered {
@@ -89,12 +93,5 @@ func (st *stream) notShaken(err error) {
 func handshakeEnd(err error) *End {
 	end := endOf(err)
 	end.Err = fmt.Errorf("tls handshake: %w", err)
-	if end.By == Peer || end.How == Timeout {
-		return end
-	}
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "remote error" {
-		end.By = Peer // its alert, as crypto/tls gives it
-	}
 	return end
 }

@@ -1,11 +1,14 @@
 package engine_test
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -91,5 +94,65 @@ func TestTLSState(t *testing.T) {
 	c.send("x")
 	if got := <-versions; got != tls.VersionTLS13 {
 		t.Errorf("version: got %x, want %x", got, tls.VersionTLS13)
+	}
+}
+
+// TestTLSBlockingAddresses: they are of package net's types, as without TLS.
+func TestTLSBlockingAddresses(t *testing.T) {
+	addrs := make(chan net.Addr, 2)
+	v := variant{name: "goroutine", model: engine.Goroutine, network: "tcp", tls: true}
+	s := v.start(t, "", engine.Config{Handler: engine.Blocking(func(_ context.Context, conn net.Conn) error {
+		addrs <- conn.LocalAddr()
+		addrs <- conn.RemoteAddr()
+		return nil
+	})})
+	c := s.dial(t)
+	c.wantEOF("")
+	for _, want := range []net.Addr{c.raw.RemoteAddr(), c.raw.LocalAddr()} {
+		if got := <-addrs; got.String() != want.String() || reflect.TypeOf(got) != reflect.TypeOf(want) {
+			t.Errorf("address: got %T %v, want %T %v", got, got, want, want)
+		}
+	}
+}
+
+// TestTLSCertificateOfTheMoment: a certificate that comes from GetCertificate is
+// handed to each child as it is then, and no child sends tickets.
+func TestTLSCertificateOfTheMoment(t *testing.T) {
+	var asked atomic.Int64
+	config := &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		asked.Add(1)
+		cert := testCertificate()
+		return &cert, nil
+	}}
+	v := variant{name: "process", model: engine.Process, network: "tcp", tls: true}
+	s := v.start(t, "echo", engine.Config{TLS: config})
+	before := asked.Load()
+	for range 2 {
+		c := s.dial(t)
+		c.send("x")
+		c.want("x")
+		_ = c.Close()
+	}
+	if got := asked.Load() - before; got != 2 {
+		t.Errorf("asked for the certificate of 2 connections: got %d times, want 2", got)
+	}
+}
+
+// TestTLSCutOff: a FIN in the middle of a record is the peer's doing, and not an
+// end in order.
+func TestTLSCutOff(t *testing.T) {
+	v := variant{name: "goroutine", model: engine.Goroutine, network: "tcp", tls: true}
+	for _, name := range []string{"echo", "blocking-echo"} {
+		s := v.start(t, name, engine.Config{})
+		c := s.dial(t)
+		c.send("x")
+		c.want("x")
+		if _, err := c.raw.Write([]byte{23, 3, 3, 0, 100, 0}); err != nil { // one byte of a record of 100
+			t.Fatal(err)
+		}
+		_ = c.raw.Close()
+		if r := s.log.waitEnd(engine.Peer, engine.Failed); !errors.Is(r.End.Err, io.ErrUnexpectedEOF) {
+			t.Errorf("%s: cause: got %v, want %v", name, r.End.Err, io.ErrUnexpectedEOF)
+		}
 	}
 }

@@ -147,9 +147,8 @@ type member struct {
 	skipping bool // the line being received is too long
 
 	// Guarded by mu; hear comes from every speaker's goroutine.
-	mu    sync.Mutex
-	lost  int  // lines this peer did not take since it was last told
-	asked bool // the loop has been asked to call catchUp
+	mu   sync.Mutex
+	lost int // lines this peer did not take since it was last told
 }
 
 // datagram passes on the lines of one datagram, within what one peer may say.
@@ -201,7 +200,8 @@ func (m *member) hear(msg []byte) error {
 }
 
 // say writes to the peer and never waits for it: what it has no room for is
-// counted, and it is told how much that was as soon as it reads again.
+// counted, and it is told how much that was as soon as it reads again: Drained
+// follows, or in a datagram session the next line that is taken.
 func (m *member) say(text string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -211,9 +211,6 @@ func (m *member) say(text string) error {
 		return nil
 	}
 	m.lost += strings.Count(text, "\n")
-	if !m.asked {
-		m.asked = m.to.Post(m.catchUp) == nil
-	}
 	return err
 }
 
@@ -222,7 +219,6 @@ func (m *member) say(text string) error {
 func (m *member) catchUp(c *engine.Conn) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.asked = false
 	if m.lost == 0 {
 		return
 	}

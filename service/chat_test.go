@@ -215,7 +215,7 @@ func TestChatLongLine(t *testing.T) {
 // TestChatSlowPeer: one that does not read delays nobody, costs a bounded
 // amount, and is told afterwards how much it missed.
 func TestChatSlowPeer(t *testing.T) {
-	r := serve(t, "tcp4://127.0.0.1:0 chat", engine.Goroutine)
+	r := serve(t, "tcp4://127.0.0.1:0?sndbuf=16KiB chat", engine.Goroutine) // soon full
 	slow, _ := r.enter()
 	ann, annName := r.enter()
 	ben, benName := r.enter()

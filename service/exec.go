@@ -80,7 +80,7 @@ type ExitError struct {
 func (e *ExitError) Error() string { return "exec " + e.Command + ": " + e.State.String() }
 
 // serve runs the command on one connection and returns when it has ended.
-func (c command) serve(ctx context.Context, conn net.Conn) error {
+func (c command) serve(_ context.Context, conn net.Conn) error {
 	cmd := exec.Command(c.argv[0], c.argv[1:]...)
 	cmd.Stderr = os.Stderr
 	cmd.Env = environment(os.Environ(), addressesOf(conn))
@@ -88,7 +88,7 @@ func (c command) serve(ctx context.Context, conn net.Conn) error {
 	if _, secure := conn.(interface{ ConnectionState() tls.ConnectionState }); secure || c.piped {
 		run = runPiped
 	}
-	err := run(ctx, cmd, conn)
+	err := run(cmd, conn)
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return &ExitError{Command: c.argv[0], State: exit.ProcessState}
 	}

@@ -1,13 +1,13 @@
 package service
 
 import (
-	"context"
 	"errors"
 	"io"
 	"math"
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"sync"
 	"syscall"
@@ -18,8 +18,7 @@ import (
 
 // How long the command of a connection that was ended by force may take.
 const (
-	execGrace = 200 * time.Millisecond // between SIGTERM and SIGKILL: the engine waits little longer for all of it
-	execLook  = time.Second            // how often it is looked whether the connection still stands
+	execGrace = 200 * time.Millisecond // between SIGTERM and SIGKILL: the engine waits longer for all of it
 	execFlush = time.Second            // for what a command left in its pipe, held open by a child of its own
 )
 
@@ -30,7 +29,7 @@ const (
 // and no ordinary program expects it on its standard input. So it is taken off
 // for as long as the command runs, and this process neither reads nor writes
 // meanwhile: such a call would block its thread.
-func runDirect(ctx context.Context, cmd *exec.Cmd, conn net.Conn) error {
+func runDirect(cmd *exec.Cmd, conn net.Conn) error {
 	raw, err := rawConn(conn)
 	if err != nil {
 		return err
@@ -40,10 +39,10 @@ func runDirect(ctx context.Context, cmd *exec.Cmd, conn net.Conn) error {
 		return err
 	}
 	cmd.Stdin, cmd.Stdout = file, file
-	err = start(cmd)
+	ended, err := start(cmd)
 	_ = file.Close()
 	if err == nil {
-		err = supervise(ctx, cmd, conn)
+		err = supervise(cmd, conn, ended)
 	}
 	_ = control(raw, func(fd int) error { // fails if the connection is gone
 		account(fd, conn)
@@ -68,7 +67,7 @@ func account(fd int, conn net.Conn) {
 	case unix.BPF_TCP_CLOSE_WAIT, unix.BPF_TCP_LAST_ACK, unix.BPF_TCP_CLOSING, unix.BPF_TCP_TIME_WAIT:
 		received-- // the FIN has a number too
 	}
-	counts.AddTraffic(received, int64(info.Bytes_sent-info.Bytes_retrans))
+	counts.AddTraffic(received, int64(info.Bytes_sent-info.Bytes_retrans)+int64(info.Notsent_bytes))
 }
 
 func rawConn(conn net.Conn) (syscall.RawConn, error) {
@@ -109,11 +108,27 @@ func takeBlocking(raw syscall.RawConn) (*os.File, error) {
 
 // start runs the command as the leader of a process group of its own, so that
 // a signal can reach whatever it starts, and so that an interrupt typed at the
-// server's terminal does not.
-func start(cmd *exec.Cmd) error {
+// server's terminal does not. If this process is killed, the command gets
+// SIGTERM: it would else go on with nobody to look after it. ended is closed
+// when the command has ended and is to be waited for.
+//
+// The kernel looks at the thread that has started the command, and so that one
+// stays with it: prctl(2) PR_SET_PDEATHSIG.
+func start(cmd *exec.Cmd) (ended <-chan struct{}, err error) {
 	keepToOurselves()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	return cmd.Start()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	started, over := make(chan error, 1), make(chan struct{})
+	go func() { // ends with the command, which supervise waits for in every case
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(over)
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			awaitExit(cmd.Process.Pid)
+		}
+	}()
+	return over, <-started
 }
 
 // keepToOurselves marks the descriptors that this process was started with
@@ -138,29 +153,17 @@ var keepToOurselves = sync.OnceFunc(func() {
 // otherwise than by end of file and SIGPIPE, and a server that shuts down lets
 // it finish; only when the connection was ended by force does it get SIGTERM
 // and then, with all of its process group, SIGKILL.
-func supervise(ctx context.Context, cmd *exec.Cmd, conn net.Conn) error {
-	ended := make(chan struct{})
-	go func() { // ends with the command, which is waited for below in every case
-		awaitExit(cmd.Process.Pid)
-		close(ended)
-	}()
-	look := time.NewTicker(execLook)
-	defer look.Stop()
-	stopping := ctx.Done()
-	for {
-		select {
-		case <-ended:
-			return cmd.Wait()
-		case <-stopping:
-			stopping = nil
-			look.Reset(execLook / 20)
-		case <-look.C:
-			if conn.SetWriteDeadline(time.Time{}) != nil { // the engine has closed it
-				terminate(cmd.Process.Pid, ended)
-				return cmd.Wait()
-			}
-		}
+func supervise(cmd *exec.Cmd, conn net.Conn, ended <-chan struct{}) error {
+	var closed <-chan struct{}
+	if told, ok := conn.(interface{ Closed() <-chan struct{} }); ok {
+		closed = told.Closed()
 	}
+	select {
+	case <-ended:
+	case <-closed: // by the engine
+		terminate(cmd.Process.Pid, ended)
+	}
+	return cmd.Wait()
 }
 
 // awaitExit returns when the process has ended and leaves it to be waited for,
@@ -191,13 +194,13 @@ func terminate(leader int, ended <-chan struct{}) {
 
 // runPiped carries the bytes between a connection that is more than its
 // descriptor (TLS) and the command, through two pipes.
-func runPiped(ctx context.Context, cmd *exec.Cmd, conn net.Conn) error {
+func runPiped(cmd *exec.Cmd, conn net.Conn) error {
 	p, err := newPipes()
 	if err != nil {
 		return err
 	}
 	cmd.Stdin, cmd.Stdout = p.childIn, p.childOut
-	err = start(cmd)
+	ended, err := start(cmd)
 	p.closeChild()
 	if err != nil {
 		p.closeOurs()
@@ -206,7 +209,7 @@ func runPiped(ctx context.Context, cmd *exec.Cmd, conn net.Conn) error {
 	var feeding, collecting sync.WaitGroup
 	feeding.Go(func() { p.feed(conn) })       // ended by the closes below
 	collecting.Go(func() { p.collect(conn) }) // ended by the deadline below, or by the peer
-	err = supervise(ctx, cmd, conn)
+	err = supervise(cmd, conn, ended)
 	_ = p.out.SetReadDeadline(time.Now().Add(execFlush))
 	collecting.Wait()
 	_, _ = p.in.Close(), conn.Close() // the connection's own end is the engine's to tell

@@ -3,7 +3,6 @@
 package service
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -14,5 +13,5 @@ import (
 // errNoExec is what exec answers here.
 var errNoExec = fmt.Errorf("service: exec hands a socket to a command only on Linux, not on %s: %w", runtime.GOOS, errors.ErrUnsupported)
 
-func runDirect(context.Context, *exec.Cmd, net.Conn) error { return errNoExec }
-func runPiped(context.Context, *exec.Cmd, net.Conn) error  { return errNoExec }
+func runDirect(*exec.Cmd, net.Conn) error { return errNoExec }
+func runPiped(*exec.Cmd, net.Conn) error  { return errNoExec }

@@ -27,6 +27,9 @@ import (
 // childVerb makes the test's own program the child of the model process.
 const childVerb = "serve-child-of-test"
 
+// serverVerb makes it a server of its own: see serverOf.
+const serverVerb = "serve-line-of-test"
+
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == childVerb {
 		if err := ServeChild(context.Background(), os.Args[2]); err != nil {
@@ -34,6 +37,10 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	if len(os.Args) == 4 && os.Args[1] == serverVerb {
+		fmt.Fprintln(os.Stderr, serverOf(engine.Model(os.Args[2]), os.Args[3]))
+		os.Exit(1)
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -48,8 +55,31 @@ func child(l Line) (*exec.Cmd, error) {
 	return cmd, err
 }
 
-// patience bounds every wait of these tests.
-const patience = 20 * time.Second
+// serverOf serves a line, says where, and goes on until it is killed.
+func serverOf(model engine.Model, text string) error {
+	line, err := ParseLine(text)
+	if err != nil {
+		return err
+	}
+	handler, err := line.Handler()
+	if err != nil {
+		return err
+	}
+	l, err := endpoint.Listen(context.Background(), line.Endpoint)
+	if err != nil {
+		return err
+	}
+	s, err := engine.New(engine.Config{Model: model, Handler: handler, Child: func() (*exec.Cmd, error) { return child(line) }})
+	if err != nil {
+		return err
+	}
+	fmt.Println(l.Addr())
+	return s.Serve(context.Background(), l.Sockets()...)
+}
+
+// patience bounds every wait of these tests: long enough for a busy machine under the race
+// detector, for it only decides when a hang is one.
+const patience = 2 * time.Minute
 
 var models = []engine.Model{engine.Serial, engine.Process, engine.Goroutine}
 

@@ -23,7 +23,7 @@ type Change struct {
 // its connections. Where a line differs in its service or in a limit of the
 // engine only (idle=, max-conns=, allow=, deny=, model=), the new service takes
 // over the listening socket, and no client is refused. One whose socket or TLS
-// options differ is opened anew. What is no longer listed stops accepting, and
+// options differ, or that had failed, is opened anew. What is no longer listed stops accepting, and
 // its connections have Config.Drain to end.
 //
 // If the new lines cannot all be served, the old ones go on as they were, and
@@ -43,6 +43,7 @@ func (s *Set) Reload(ctx context.Context, lines []service.Line) (Change, error) 
 		}
 	}
 	p := newPlan(s.slots, lines, s.cfg)
+	p.lost = s.lost
 	if err := p.open(ctx); err != nil {
 		p.undo(ctx)
 		return Change{}, err
@@ -54,6 +55,7 @@ func (s *Set) Reload(ctx context.Context, lines []service.Line) (Change, error) 
 // in it is served, and undo leads back.
 type plan struct {
 	cfg   Config
+	lost  chan<- struct{}
 	steps []*step // one per new line, in order
 	gone  []*slot // running, and wanted by no new line
 	shut  []*slot // of gone: closed to make room
@@ -87,9 +89,10 @@ func newPlan(running []*slot, lines []service.Line, cfg Config) *plan {
 	return p
 }
 
-// claim takes the first slot that fits out of gone.
+// claim takes the first slot that fits out of gone. One that has failed is to
+// be opened anew.
 func (p *plan) claim(fits func(*slot) bool) *slot {
-	i := slices.IndexFunc(p.gone, fits)
+	i := slices.IndexFunc(p.gone, func(old *slot) bool { return old.failure.Load() == nil && fits(old) })
 	if i < 0 {
 		return nil
 	}
@@ -174,24 +177,25 @@ func takeOver(old *slot, line service.Line, cfg Config) (*slot, error) {
 		return nil, err
 	}
 	s := &slot{cfg: cfg, line: line, model: model}
-	return s, s.attach(old.bound)
+	if err := s.attach(old.bound); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // undo closes what was opened and opens again what was closed to make room.
 func (p *plan) undo(ctx context.Context) {
 	for _, st := range p.steps {
-		if st.old == nil && st.new != nil {
+		if st.new == nil || st.same {
+			continue
+		}
+		st.new.pause() // it has not begun
+		if st.old == nil {
 			_ = st.new.bound.Close() // nobody has used it yet
 		}
 	}
 	for _, old := range p.shut {
-		bound, err := bind(context.WithoutCancel(ctx), old.endpoint)
-		if err != nil {
-			old.emit(Event{Kind: Error, Text: "cannot be opened again", Err: err})
-			continue
-		}
-		old.bound = bound
-		old.serve()
+		old.reopen(context.WithoutCancel(ctx), p.lost)
 	}
 }
 
@@ -217,11 +221,11 @@ func (s *Set) commitLocked(p *plan) Change {
 		case st.old != nil:
 			change.Changed = append(change.Changed, st.line)
 			st.old.pause()
-			st.new.serve()
+			st.new.serve(s.lost)
 			s.retire(st.old)
 		default:
 			change.Started = append(change.Started, st.line)
-			st.new.serve()
+			st.new.serve(s.lost)
 		}
 	}
 	return change

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"time"
+	"sync/atomic"
 
 	"sock/endpoint"
 	"sock/engine"
@@ -34,12 +34,17 @@ type slot struct {
 	bound    binding
 	server   *engine.Server
 	model    engine.Model
-	room     string // of a chat; with shares
-	shares   bool
 
-	sockets []*socket.Socket   // duplicates of bound's, for the server; nil while not serving
+	fingerprint string // of the certificate that the server has; empty without TLS
+
+	room   string // of a chat; with shares
+	shares bool
+
+	sockets []*socket.Socket   // duplicates of bound's, for the server; nil after pause
 	stop    context.CancelFunc // ends Serve; nil while not serving
 	served  chan struct{}      // closed when the last Serve has returned; nil before the first
+
+	failure atomic.Pointer[LineError] // why it serves no more, although nobody has stopped it
 }
 
 // check builds what can be built of a line without opening anything, so that
@@ -84,7 +89,7 @@ func open(ctx context.Context, line service.Line, cfg Config) (*slot, error) {
 	}
 	s := &slot{cfg: cfg, line: line, model: model}
 	if err := s.attach(bound); err != nil {
-		_ = bound.Close()
+		_ = bound.Close() // never used
 		return nil, err
 	}
 	return s, nil
@@ -106,9 +111,14 @@ func bind(ctx context.Context, e endpoint.Endpoint) (binding, error) {
 	return l, nil
 }
 
-// attach makes the server for sockets that are open.
+// attach makes the server for sockets that are open. The server gets duplicates
+// of the descriptors: so the sockets outlast it, and what it does with their
+// deadlines does not concern the server that takes over from it.
 func (s *slot) attach(bound binding) error {
 	s.bound, s.endpoint = bound, bound.Endpoint()
+	if l, ok := bound.(*endpoint.Listener); ok && l.IsTLS() {
+		s.fingerprint = l.Fingerprint()
+	}
 	if err := s.line.CanServe(s.endpoint); err != nil {
 		return err
 	}
@@ -124,7 +134,10 @@ func (s *slot) attach(bound binding) error {
 	if err != nil {
 		return err
 	}
-	s.server, err = engine.New(cfg)
+	if s.server, err = engine.New(cfg); err != nil {
+		return err
+	}
+	s.sockets, err = duplicate(bound.Sockets())
 	return err
 }
 
@@ -140,7 +153,11 @@ func (s *slot) engineConfig(handler engine.Handler) (engine.Config, error) {
 		Observe:  s.observer(),
 		Child:    func() (*exec.Cmd, error) { return s.cfg.Child(s.line) },
 	}
-	if l, ok := s.bound.(*endpoint.Listener); ok && l.IsTLS() {
+	l, ok := s.bound.(*endpoint.Listener)
+	if ok {
+		cfg.Accepted = l.Setup
+	}
+	if ok && l.IsTLS() {
 		cfg.TLS = l.TLSConfig()
 		if cfg.TLS.ClientAuth != tls.NoClientCert && e.CA() != "" {
 			var err error
@@ -168,18 +185,12 @@ func admit(e endpoint.Endpoint) func(socket.Addr) error {
 	}
 }
 
-// serve begins to accept and says so. The server gets duplicates of the
-// descriptors: so the sockets outlast it, and what it does with their
-// deadlines does not concern the server that takes over from it.
-func (s *slot) serve() {
-	sockets, err := duplicate(s.bound.Sockets())
-	if err != nil {
-		s.emit(Event{Kind: Error, Text: "cannot be served", Err: err})
-		return
-	}
+// serve begins to accept and says so. If accepting ends unasked, that is an
+// event, the slot's failure, and a word to lost.
+func (s *slot) serve(lost chan<- struct{}) {
 	ctx, stop := context.WithCancel(context.Background())
-	served := make(chan struct{})
-	s.sockets, s.stop, s.served = sockets, stop, served
+	served, sockets := make(chan struct{}), s.sockets
+	s.stop, s.served = stop, served
 	serve := s.server.Serve
 	if _, datagrams := s.bound.(*endpoint.PacketListener); datagrams {
 		serve = s.server.ServePacket
@@ -191,9 +202,35 @@ func (s *slot) serve() {
 	go func() { // ended by pause; end waits for it
 		defer close(served)
 		if err := serve(ctx, sockets...); err != nil && !errors.Is(err, engine.ErrShutdown) {
-			s.emit(Event{Kind: Error, Text: "serves no more", Err: err})
+			s.fail("serves no more", err, lost)
 		}
 	}()
+}
+
+// fail notes that the slot serves no more, and wakes the Set's Wait.
+func (s *slot) fail(text string, err error, lost chan<- struct{}) {
+	s.failure.Store(&LineError{s.line, err})
+	s.emit(Event{Kind: Error, Text: text, Err: err})
+	select {
+	case lost <- struct{}{}:
+	default: // one is enough: it looks at all slots
+	}
+}
+
+// reopen binds the address again and serves on, after closeSockets.
+func (s *slot) reopen(ctx context.Context, lost chan<- struct{}) {
+	bound, err := bind(ctx, s.endpoint)
+	if err == nil {
+		s.bound = bound
+		if s.sockets, err = duplicate(bound.Sockets()); err != nil {
+			_ = bound.Close() // never used
+		}
+	}
+	if err != nil {
+		s.fail("cannot be opened again", err, lost)
+		return
+	}
+	s.serve(lost)
 }
 
 func duplicate(sockets []*socket.Socket) ([]*socket.Socket, error) {
@@ -218,42 +255,20 @@ func closeAll(sockets []*socket.Socket) {
 // listening is the event for a slot that clients can connect to: the sockets
 // listen since they were opened, so whoever connects is served in the end.
 func (s *slot) listening() Event {
-	e := Event{Kind: Listening, Addrs: s.bound.Addrs(), Model: s.model}
-	if l, ok := s.bound.(*endpoint.Listener); ok && l.IsTLS() {
-		e.Fingerprint = l.Fingerprint()
-	}
-	return e
+	return Event{Kind: Listening, Addrs: s.bound.Addrs(), Model: s.model, Fingerprint: s.fingerprint}
 }
 
-// pause stops accepting. The sockets stay open: who connects waits.
+// pause stops accepting: when it returns, no connection is on its way from the
+// queue to its handler, where a Shutdown would reset it. The sockets stay open:
+// who connects waits.
 func (s *slot) pause() {
-	if s.stop == nil {
-		return
-	}
-	s.stop()
-	s.settle()
-	closeAll(s.sockets)
-	s.sockets, s.stop = nil, nil
-}
-
-// settle waits until the server takes no more connections, and none is on its
-// way from the queue to its handler: a Shutdown would reset that one. Serve
-// has returned then; under the model serial it may also be serving its one
-// connection, which is not waited for.
-func (s *slot) settle() {
-	if s.model != engine.Serial {
+	if s.stop != nil {
+		s.stop()
 		<-s.served
-		return
+		s.stop = nil
 	}
-	look := time.NewTicker(time.Millisecond)
-	defer look.Stop()
-	for s.server.Stats().Open == 0 {
-		select {
-		case <-s.served:
-			return
-		case <-look.C:
-		}
-	}
+	closeAll(s.sockets)
+	s.sockets = nil
 }
 
 // closeSockets pauses and closes the listening sockets; connections go on.
@@ -268,8 +283,5 @@ func (s *slot) closeSockets() error {
 // follows pause.
 func (s *slot) end(ctx context.Context) error {
 	_, err := s.server.Shutdown(ctx)
-	if err == nil && s.served != nil {
-		<-s.served
-	}
 	return err
 }

@@ -45,6 +45,8 @@ type Set struct {
 	killNow  context.CancelFunc
 	draining sync.WaitGroup // the servers of former lines
 
+	lost chan struct{} // holds one where a line has failed since Wait looked
+
 	mu    sync.Mutex
 	slots []*slot          // guarded by mu; in the order of the lines
 	rooms map[string]*room // guarded by mu
@@ -61,7 +63,7 @@ func Start(ctx context.Context, lines []service.Line, cfg Config) (*Set, error) 
 	if cfg.Drain <= 0 {
 		cfg.Drain = DefaultDrain
 	}
-	s := &Set{cfg: cfg, rooms: map[string]*room{}}
+	s := &Set{cfg: cfg, rooms: map[string]*room{}, lost: make(chan struct{}, 1)}
 	s.kill, s.killNow = context.WithCancel(context.Background())
 	if _, err := s.Reload(ctx, lines); err != nil {
 		s.killNow()
@@ -70,19 +72,53 @@ func Start(ctx context.Context, lines []service.Line, cfg Config) (*Set, error) 
 	return s, nil
 }
 
-// Run starts the lines and serves them until the context ends; then it shuts
-// down and gives the connections Config.Drain to end. It returns nil after
-// that, or why the lines could not be started.
+// Run starts the lines and serves them until the context ends, or until no line
+// is left that serves; then it shuts down and gives the connections Config.Drain
+// to end. It returns nil after the context's end, else why the lines could not
+// be started or what Wait has returned.
 func Run(ctx context.Context, lines []service.Line, cfg Config) error {
 	s, err := Start(ctx, lines, cfg)
 	if err != nil {
 		return err
 	}
-	<-ctx.Done()
+	err = s.Wait(ctx)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Drain)
 	defer cancel()
 	_ = s.Shutdown(drain) // what had to be forced was reported, connection by connection
-	return nil
+	return err
+}
+
+// Wait waits for the context's end, and returns nil. It returns earlier if no
+// line is left that serves, because accepting on each has failed for good: then
+// the error holds a *LineError for each. One line's failure among others is an
+// Error event only; a reload that has the line again opens it anew. A Set
+// without lines has none that failed. One call at a time.
+func (s *Set) Wait(ctx context.Context) error {
+	for {
+		if err := s.failed(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.lost:
+		}
+	}
+}
+
+// failed gives why the lines serve no more, or nil while one does.
+func (s *Set) failed() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, slot := range s.slots {
+		failure := slot.failure.Load()
+		if failure == nil {
+			return nil
+		}
+		errs = append(errs, failure)
+	}
+	return errors.Join(errs...)
 }
 
 // Lines gives the lines being served, in their order. The endpoints are as
