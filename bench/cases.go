@@ -33,8 +33,8 @@ func cases() []benchCase {
 func roundTripCase(size, conns int) benchCase {
 	return benchCase{
 		name:  fmt.Sprintf("tcp-echo/size=%d/conns=%d", size, conns),
-		about: fmt.Sprintf("%d-byte round trips on %d TCP connections; a goroutine per connection, the same loop over net.Conn", size, conns),
-		peers: []peer{goServer("net", "tcp-net"), goServer("socket", "tcp-socket")},
+		about: fmt.Sprintf("%d-byte round trips on %d TCP connections; a goroutine per connection, the same loop over net.Conn; and `sock echo`, a handler of the engine", size, conns),
+		peers: []peer{goServer("net", "tcp-net"), goServer("socket", "tcp-socket"), command("sock echo", "echo", "tcp4://127.0.0.1:0")},
 		load:  func(port int) (flow, error) { return newRoundTrips(port, conns, size) },
 		ratios: []ratio{
 			{"socket", "net", 1.00},
@@ -45,12 +45,13 @@ func roundTripCase(size, conns int) benchCase {
 func manyPeersCase() benchCase {
 	return benchCase{
 		name:  "udp-echo/size=64/peers=100",
-		about: "64-byte datagrams echoed to 100 peers, two in flight from each; batches of up to 64 in C and in socket, one at a time in net",
-		peers: []peer{goServer("net", "udp-net"), goServer("socket", "udp-socket"), cServer("c", "udpecho.c")},
+		about: "64-byte datagrams echoed to 100 peers, two in flight from each; batches of up to 64 in C and in socket, one at a time in net; `sock echo` keeps a session for each peer",
+		peers: []peer{goServer("net", "udp-net"), goServer("socket", "udp-socket"), command("sock echo", "echo", "udp4://127.0.0.1:0"), cServer("c", "udpecho.c")},
 		load:  func(port int) (flow, error) { return newDatagrams(port, 100, 2, 64) },
 		ratios: []ratio{
 			{"socket", "net", 0.80},
 			{"socket", "c", 1.08},
+			{"sock echo", "net", 0.80},
 		},
 	}
 }

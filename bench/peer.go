@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -56,7 +57,29 @@ func cServer(name, source string, args ...string) peer {
 	}}
 }
 
-// process is a running server. It ends when its standard input does.
+// command is the built command serving an endpoint.
+func command(name string, args ...string) peer {
+	return peer{name, func(s settings) (*exec.Cmd, error) {
+		binary, err := buildCommand(s)
+		return exec.Command(binary, append(args, "--ready-fd", "1")...), err
+	}}
+}
+
+// buildCommand builds the command as it is shipped, on first use.
+func buildCommand(s settings) (string, error) {
+	binary := filepath.Join(s.work, "sock")
+	if _, err := os.Stat(binary); err == nil {
+		return binary, nil
+	}
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, "sock/cmd/sock")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return binary, nil
+}
+
+// process is a running server. What is given as its standard input ends with
+// this program, so that it does not outlive it.
 type process struct {
 	cmd   *exec.Cmd
 	stdin io.Closer
@@ -84,7 +107,8 @@ func (p peer) start(s settings) (*process, error) {
 	}
 	running := &process{cmd: cmd, stdin: stdin}
 	line, _ := bufio.NewReader(stdout).ReadString('\n')
-	if _, err := fmt.Sscanf(line, "listening %d", &running.port); err != nil {
+	port := line[strings.LastIndexAny(line, ": ")+1:] // "listening 4711" or an endpoint
+	if running.port, err = strconv.Atoi(strings.TrimSpace(port)); err != nil {
 		running.stop()
 		return nil, fmt.Errorf("%s did not say where it listens: %q", p.name, line)
 	}
@@ -94,6 +118,7 @@ func (p peer) start(s settings) (*process, error) {
 // stop ends the server and waits for it.
 func (p *process) stop() {
 	p.stdin.Close()
+	p.cmd.Process.Kill()
 	p.cmd.Wait()
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
-	"path/filepath"
 	"time"
 )
 
@@ -22,13 +21,12 @@ type startup struct {
 
 func (u startup) missed() bool { return u.wall.median > float64(startupLimit.Milliseconds()) }
 
-// measureStartups builds the command as it is shipped and runs it, once to
-// warm the page cache and then counted.
+// measureStartups runs the built command, once to warm the page cache and then
+// counted.
 func measureStartups(s settings) ([]startup, error) {
-	binary := filepath.Join(s.work, "sock")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, "./cmd/sock")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("go build: %w\n%s", err, out)
+	binary, err := buildCommand(s)
+	if err != nil {
+		return nil, err
 	}
 	var results []startup
 	for _, args := range [][]string{{"version"}, {"--help"}} {

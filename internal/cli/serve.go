@@ -57,12 +57,12 @@ func (s *serving) run(ctx context.Context, lines []service.Line) error {
 	if err := s.a.ready(endpoints...); err != nil {
 		return err
 	}
-	s.wait(ctx, set, hangups)
+	failed := s.wait(ctx, set, hangups)
 	s.a.stopping(ctx)
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit)
 	defer cancel()
 	_ = set.Shutdown(draining) // what had to be forced was told, connection by connection
-	return nil
+	return failed
 }
 
 // causeOr prefers the reason why ctx ended to what came of that.
@@ -73,12 +73,15 @@ func causeOr(ctx context.Context, err error) error {
 	return err
 }
 
-// wait reloads at every hangup until ctx ends.
-func (s *serving) wait(ctx context.Context, set *up.Set, hangups <-chan os.Signal) {
+// wait reloads at every hangup until ctx ends, or until no line is left that
+// serves: then it returns why.
+func (s *serving) wait(ctx context.Context, set *up.Set, hangups <-chan os.Signal) error {
+	failed := make(chan error, 1)
+	go func() { failed <- set.Wait(ctx) }() // ends with ctx, or by itself
 	for {
 		select {
-		case <-ctx.Done():
-			return
+		case err := <-failed:
+			return err
 		case <-hangups:
 			if s.reload == nil {
 				s.a.notice("", "hangup: the service lines did not come from a file, so there is nothing to read again")
