@@ -73,11 +73,15 @@ func (r *reading) all() error {
 		if err != nil && i == 0 {
 			return err
 		}
-		if errors.Is(err, os.ErrPermission) {
+		switch {
+		case errors.Is(err, os.ErrPermission):
 			r.notice("netns", "some network namespaces could not be entered", "CAP_SYS_ADMIN")
-		}
-		if err != nil {
-			continue // one that has ended meanwhile has no sockets
+			continue
+		case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ESRCH):
+			continue // it has ended meanwhile, and has no sockets
+		case err != nil:
+			r.notice("netns", fmt.Sprintf("the network namespace %s could not be entered: %v", ns, err), "")
+			continue
 		}
 		conns[i] = conn
 	}

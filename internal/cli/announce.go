@@ -53,7 +53,7 @@ func (a *app) ready(endpoints ...string) error {
 	if a.readyFD < 0 {
 		return nil
 	}
-	f := os.NewFile(uintptr(a.readyFD), "ready-fd")
+	f := a.descriptor(a.readyFD)
 	for _, e := range endpoints {
 		if _, err := fmt.Fprintln(f, e); err != nil {
 			return &failure{op: "write", endpoint: fmt.Sprintf("--ready-fd %d", a.readyFD), err: err, advice: fmt.Sprintf("the descriptor must be open for writing, as in %d>FILE", a.readyFD)}
@@ -63,6 +63,16 @@ func (a *app) ready(endpoints ...string) error {
 		return f.Close()
 	}
 	return nil
+}
+
+// descriptor is an inherited descriptor as a file. The standard streams have
+// one already, and may have no other: the runtime closes the descriptor of a
+// file that nobody refers to any more.
+func (a *app) descriptor(fd int) *os.File {
+	if standard := [...]*os.File{a.stdin, a.stdout, a.stderr}; fd < len(standard) {
+		return standard[fd]
+	}
+	return os.NewFile(uintptr(fd), "ready-fd")
 }
 
 // observer turns what an engine reports into events and words.
@@ -76,7 +86,7 @@ func (a *app) observer(ep endpoint.Endpoint) func(engine.Event) {
 		case engine.EventClose:
 			a.closed(ep, *e.Record, e.Record.Local.String(), e.Record.Peer.String())
 			if end := e.Record.End; end.How == engine.Failed && end.By == engine.Local && !a.verbosely && end.Err != nil {
-				a.say("sock: %s: %s: %s", where, e.Record.Peer, reason(end.Err))
+				a.say("sock: %s", printable(where+": "+e.Record.Peer.String()+": "+reason(end.Err)))
 			}
 		case engine.EventRefuse:
 			a.denied(ep, e.Peer, e.Err)

@@ -11,8 +11,10 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -49,7 +51,12 @@ type app struct {
 
 // Run runs the command line args (without the program's name) and returns the
 // exit code. Cancelling ctx with the cause Interrupted stops it cleanly.
+//
+// It takes SIGPIPE away for good: a reader of our output that has gone is an
+// error like another, which leaves time to remove a UNIX path and to tell of
+// the end. Commands that are run for clients find the signal as it always is.
 func Run(ctx context.Context, args []string) int {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	a := newApp(args)
 	root := a.root()
 	root.SetArgs(args)
@@ -80,6 +87,9 @@ func (a *app) root() *cobra.Command {
 		Args:              cobra.ArbitraryArgs,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return a.firstConflict(cmd, []conflict{{"quiet", a.quiet && a.verbosely, "--quiet and --verbose exclude each other"}})
+		},
 	}
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
@@ -119,7 +129,7 @@ func (a *app) checkVerb(root *cobra.Command) error {
 
 // finish reports err, if there is one, and returns the exit code.
 func (a *app) finish(err error) int {
-	if err == nil {
+	if err == nil || resultUnwanted(err) {
 		return ExitDone
 	}
 	a.json = a.json || slices.Contains(a.args, "--json") // a mistake before it leaves it unread
@@ -137,4 +147,12 @@ func (a *app) finish(err error) int {
 	}
 	a.describe(err, ExitFailed)
 	return ExitFailed
+}
+
+// resultUnwanted reports whether a verb's result has no reader any more, as in
+// `sock ls | head`. A connection's bytes are no such result: they are lost.
+func resultUnwanted(err error) bool {
+	path, ok := errors.AsType[*os.PathError](err)
+	_, lost := errors.AsType[*outputError](err)
+	return ok && !lost && path.Op == "write" && path.Path == os.Stdout.Name() && errnoOf(err) == "EPIPE"
 }

@@ -81,6 +81,7 @@ func (f *talkFlags) rulesFor(a *app, ep endpoint.Endpoint) rules {
 		r.chunk = datagramMost
 	}
 	r.datagrams = ep.IsDatagram()
+	r.unixPackets = ep.IsUnix() && (ep.IsDatagram() || ep.Scheme == "unixpacket")
 	return r
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 const (
 	slowLimit      = 5 * time.Second // how long one client may hold up our input
 	sessionForever = 24 * time.Hour  // a UDP peer that was silent so long is forgotten
+	stopQuiet      = time.Second     // a server that stops closes a client that was silent so long
 )
 
 // hearMany serves any number of clients on our input and output: what they say
@@ -26,7 +28,9 @@ func (a *app) hearMany(ctx context.Context, ep endpoint.Endpoint, r rules) error
 		return err
 	}
 	defer l.Close()
-	h := &hearing{a: a, ep: ep, out: &writer{out: a.stdout}, rules: r, arrived: make(chan struct{}, 1)}
+	ctx, over := context.WithCancelCause(ctx)
+	defer over(nil)
+	h := &hearing{a: a, ep: ep, out: &writer{out: a.stdout, over: over}, rules: r, arrived: make(chan struct{}, 1)}
 	server, err := engine.New(engine.Config{
 		Model: engine.Model(ep.Model()), Handler: engine.Blocking(h.hear), MaxConns: ep.MaxConns(),
 		Admit: admit(ep), Idle: ep.Idle(), TLS: l.TLSConfig(), Observe: a.observer(l.Endpoint()),
@@ -48,7 +52,8 @@ func (a *app) hearMany(ctx context.Context, ep endpoint.Endpoint, r rules) error
 	return a.serveUntil(ctx, server, func() error { return server.Serve(ctx, l.Sockets()...) })
 }
 
-// serveUntil serves until ctx ends, and then lets what is open end.
+// serveUntil serves until ctx ends, and then lets what is open end. Its error
+// is the output's, if that is what has ended ctx.
 func (a *app) serveUntil(ctx context.Context, server *engine.Server, serve func() error) error {
 	if err := serve(); err != nil {
 		return err
@@ -59,6 +64,9 @@ func (a *app) serveUntil(ctx context.Context, server *engine.Server, serve func(
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit)
 	defer cancel()
 	_, err := server.Shutdown(draining)
+	if output, ok := errors.AsType[*outputError](context.Cause(ctx)); ok {
+		return output
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil
 	}
@@ -78,26 +86,29 @@ type hearing struct {
 	conns map[net.Conn]bool // guarded by mu: who hears our input
 }
 
-// hear serves one connection: it ends when its client does, or when the server
-// stops.
+// hear serves one connection: it ends when its client does or, once the server
+// stops, when its client has been silent for a while.
 func (h *hearing) hear(ctx context.Context, conn net.Conn) error {
 	h.join(conn)
 	defer h.leave(conn)
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Now()) })
+	quiet := func() { _ = conn.SetReadDeadline(time.Now().Add(stopQuiet)) }
+	stop := context.AfterFunc(ctx, quiet)
 	defer stop()
 	b := make([]byte, 64<<10)
 	for {
 		n, err := conn.Read(b)
 		if n > 0 && !h.sendOnly {
 			if _, err := h.out.Write(b[:n]); err != nil {
-				return &outputError{err}
+				return err
 			}
 		}
 		switch {
-		case errors.Is(err, io.EOF), ctx.Err() != nil:
+		case errors.Is(err, io.EOF), ctx.Err() != nil && errors.Is(err, os.ErrDeadlineExceeded):
 			return nil
 		case err != nil:
 			return err
+		case ctx.Err() != nil:
+			quiet()
 		}
 	}
 }
@@ -146,6 +157,7 @@ func (h *hearing) speak(ctx context.Context) {
 			n, err := h.a.stdin.Read(b)
 			h.tell(b[:n])
 			if err != nil {
+				h.a.inputEnded(h.ep, err)
 				return
 			}
 		}
@@ -175,7 +187,7 @@ func (a *app) hearDatagrams(ctx context.Context, ep endpoint.Endpoint, r rules, 
 	defer l.Close()
 	ctx, over := context.WithCancelCause(ctx)
 	defer over(nil)
-	h := &packets{a: a, ep: ep, out: &writer{out: a.stdout}, rules: r, spoke: make(chan struct{}, 1)}
+	h := &packets{a: a, ep: ep, out: &writer{out: a.stdout, over: over}, rules: r, spoke: make(chan struct{}, 1)}
 	if !keep && ep.Idle() > 0 {
 		h.over = func() { over(errSilence) }
 	}
@@ -270,7 +282,16 @@ func (p *packets) speak(ctx context.Context) {
 			}
 		}
 		if err != nil {
+			p.a.inputEnded(p.ep, err)
 			return
 		}
+	}
+}
+
+// inputEnded tells of an input that did not end but fail: the listener goes on
+// without it.
+func (a *app) inputEnded(ep endpoint.Endpoint, err error) {
+	if !errors.Is(err, io.EOF) {
+		a.notice(place(ep), (&inputError{err}).Error())
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"sock/socket"
 )
 
 // A hint is one line of the table: what to look at when op on a kind of
@@ -35,7 +37,7 @@ var hints = []hint{
 	{"connect", "", syscall.ETIMEDOUT, "no answer came from %s: the host is down, or a firewall drops the packets"},
 	{"connect", "", syscall.EHOSTUNREACH, "the route ends before %s: the host is off, or a router or firewall says so"},
 	{"connect", "", syscall.ENETUNREACH, "this machine has no route to that network (for IPv6: perhaps no IPv6 address at all)"},
-	{"connect", "", syscall.EADDRNOTAVAIL, "from= must be an address of this machine and of the peer's family; without from=, every local port is taken"},
+	{"connect", "", syscall.EADDRNOTAVAIL, "from= must be an address of this machine and of the peer's family; with a port, a connection between the very same two ends may exist; without from=, this machine has no address to reach the peer from (IPv6 may be off), or every local port is taken"},
 	{"connect", "", syscall.EADDRINUSE, "from= names a port that is in use, or a connection between the two that is not over yet"},
 	{"connect", "", syscall.EPERM, "a firewall rule on this machine forbids it"},
 	{"connect", "", syscall.EACCES, "this machine forbids it: a firewall rule, a security module, or a broadcast address without the option broadcast"},
@@ -63,6 +65,9 @@ func hintFor(err error) string {
 	if op == "" {
 		return ""
 	}
+	if text, known := elsewhere(err, address); known {
+		return text
+	}
 	if text := tlsHint(err); text != "" {
 		return text
 	}
@@ -74,6 +79,27 @@ func hintFor(err error) string {
 		address = call.Addr.String()
 	}
 	return strings.Replace(text, "%s", address, 1)
+}
+
+// elsewhere judges what failed before, or beside, the call that the table is
+// about: an option, the way into a namespace, an address that cannot be meant.
+func elsewhere(err error, address string) (text string, known bool) {
+	if _, ok := errors.AsType[*socket.OptionError](err); ok {
+		return "", true // it says itself what is needed
+	}
+	if call, ok := errors.AsType[*os.SyscallError](err); ok && call.Syscall == "setns" {
+		return "entering a network namespace needs CAP_SYS_ADMIN", true
+	}
+	if _, ok := errors.AsType[*os.PathError](err); ok {
+		return "", true // a file, which the message names
+	}
+	if errors.Is(err, syscall.EINVAL) && strings.Contains(address, "[fe80:") && !strings.Contains(address, "%") {
+		return "a link-local address needs its interface: [fe80::1%eth0]", true
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) && strings.Contains(address, "://@") {
+		return "nobody listens under that abstract name", true
+	}
+	return "", false
 }
 
 func tableHint(op, kind string, err error) string {

@@ -17,6 +17,10 @@ import (
 	"sock/socket"
 )
 
+// handshakeLimit bounds how long a client may take for its TLS handshake: one
+// that says nothing keeps its descriptor no longer.
+const handshakeLimit = 10 * time.Second
+
 // listenFlags are the flags of listen that the endpoint does not have.
 type listenFlags struct {
 	talkFlags
@@ -216,7 +220,10 @@ func abort(s *socket.Socket) {
 // over unless another one was first.
 func (a *app) handshake(ctx context.Context, ep endpoint.Endpoint, conn net.Conn, won chan<- net.Conn) {
 	if c, ok := conn.(interface{ HandshakeContext(context.Context) error }); ok {
-		if err := c.HandshakeContext(ctx); err != nil {
+		shaking, cancel := context.WithTimeout(ctx, handshakeLimit)
+		err := c.HandshakeContext(shaking)
+		cancel()
+		if err != nil {
 			if ctx.Err() == nil {
 				a.notice(place(ep), conn.RemoteAddr().String()+": TLS handshake: "+reason(err))
 			}
@@ -231,14 +238,22 @@ func (a *app) handshake(ctx context.Context, ep endpoint.Endpoint, conn net.Conn
 	}
 }
 
-// writer shares standard output between connections: each write is whole.
+// writer shares standard output between connections: each write is whole. An
+// output that cannot be written any more ends the listener: what its clients
+// say would be lost. Safe for concurrent use.
 type writer struct {
-	out io.Writer
-	mu  sync.Mutex
+	out  io.Writer
+	over context.CancelCauseFunc // gets the *outputError
+	mu   sync.Mutex
 }
 
 func (w *writer) Write(b []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.out.Write(b)
+	n, err := w.out.Write(b)
+	if err != nil {
+		err = &outputError{err}
+		w.over(err)
+	}
+	return n, err
 }

@@ -2,10 +2,8 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -186,7 +184,7 @@ func (a *app) ls(cmd *cobra.Command, args []string, f *lsFlags) error {
 	if err == nil && request.glance && terminal(a.stdout) {
 		a.say("%s", a.paint(a.stderr, faint, lsGlanceNotice))
 	}
-	return lsEnding(cmd.Context(), err)
+	return causeOr(cmd.Context(), err)
 }
 
 // lsRuntime fits the runtime to one goroutine that reads a table once: a second
@@ -198,18 +196,6 @@ func lsRuntime() (restore func()) {
 		runtime.GOMAXPROCS(processors)
 		debug.SetGCPercent(percent)
 	}
-}
-
-// lsEnding tells an interrupt from a failure, and a reader that wants no more
-// (sock ls | head) from both.
-func lsEnding(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	if err != nil && brokenPipe(err) {
-		return nil
-	}
-	return err
 }
 
 func (a *app) lsShow(ctx context.Context, request lsRequest, f *lsFlags) error {
@@ -242,8 +228,8 @@ func (a *app) lsShow(ctx context.Context, request lsRequest, f *lsFlags) error {
 // lsRequest reads the command line.
 func (a *app) lsRequest(cmd *cobra.Command, args []string, f *lsFlags) (lsRequest, error) {
 	var r lsRequest
-	if f.allNetns && f.netns != "" {
-		return r, usage(cmd, &syntax.Error{Message: "--all-netns and --netns exclude each other"})
+	if err := f.check(a, cmd); err != nil {
+		return r, err
 	}
 	args, err := a.countColumn(cmd, args, f, &r)
 	if err != nil {
@@ -263,6 +249,20 @@ func (a *app) lsRequest(cmd *cobra.Command, args []string, f *lsFlags) (lsReques
 	}
 	r.with(a.json, f)
 	return r, nil
+}
+
+// check finds flags that contradict each other: none is taken and then ignored.
+func (f *lsFlags) check(a *app, cmd *cobra.Command) error {
+	totals := f.counting || f.summary
+	return a.firstConflict(cmd, []conflict{
+		{"all-netns", f.allNetns && f.netns != "", "--all-netns and --netns exclude each other"},
+		{"explain", f.explain && (a.json || f.csv || totals), "--explain lists nothing: --json, --csv, --count and --summary have no meaning with it"},
+		{"summary", f.counting && f.summary, "--count and --summary exclude each other"},
+		{"csv", f.csv && a.json, "--csv and --json exclude each other"},
+		{"csv", f.csv && totals, "--csv is for lists: --count and --summary have --json"},
+		{"columns", f.columns != "" && totals, "--columns is for lists: --count and --summary have their own"},
+		{"sort", f.sort != "" && totals, "--count and --summary have an order of their own"},
+	})
 }
 
 // lettered reports whether kinds were chosen as with ss.
@@ -435,10 +435,4 @@ func (a *app) lsExplain(r lsRequest) error {
 	}
 	_, err := io.WriteString(a.stdout, b.String())
 	return err
-}
-
-// brokenPipe reports whether standard output has no reader any more.
-func brokenPipe(err error) bool {
-	path, ok := errors.AsType[*os.PathError](err)
-	return ok && path.Op == "write" && errnoOf(err) == "EPIPE"
 }

@@ -88,15 +88,15 @@ var lsColumns = []*lsColumn{
 	{name: "ulp", doc: "upper layer on TCP", with: inspect.WithInfo, text: func(b []byte, s *inspect.Socket) []byte { return append(b, s.ULP...) }},
 	{name: "timer", doc: "what TCP waits for, and how long", text: timerText},
 	{name: "shutdown", doc: "directions that were shut down", text: func(b []byte, s *inspect.Socket) []byte { return append(b, s.Shutdown.String()...) }},
-	{name: "device", doc: "interface that it is bound to", text: func(b []byte, s *inspect.Socket) []byte { return append(b, s.Device()...) }},
+	{name: "device", doc: "interface that it is bound to", text: named((*inspect.Socket).Device)},
 	numberColumn("mark", "SO_MARK", 0, countUnit, func(s *inspect.Socket) (int64, bool) { return int64(s.Mark), s.Has(inspect.HasMark) }),
 	{name: "options", doc: "options that are on", text: func(b []byte, s *inspect.Socket) []byte {
 		return append(b, strings.Join(s.Options.Names(), ",")...)
 	}},
-	{name: "container", doc: "container, from the cgroup", with: inspect.WithCgroup, text: func(b []byte, s *inspect.Socket) []byte { return append(b, s.Container()...) }},
-	{name: "unit", doc: "systemd unit, from the cgroup", with: inspect.WithCgroup, elide: cutHead, text: func(b []byte, s *inspect.Socket) []byte { return append(b, s.Unit()...) }},
-	{name: "cgroup", doc: "path of the cgroup", with: inspect.WithCgroup, elide: cutHead, text: func(b []byte, s *inspect.Socket) []byte { return append(b, s.Cgroup...) }},
-	{name: "netns", doc: "network namespace", text: func(b []byte, s *inspect.Socket) []byte { return append(b, s.Netns.String()...) }},
+	{name: "container", doc: "container, from the cgroup", with: inspect.WithCgroup, text: named((*inspect.Socket).Container)},
+	{name: "unit", doc: "systemd unit, from the cgroup", with: inspect.WithCgroup, elide: cutHead, text: named((*inspect.Socket).Unit)},
+	{name: "cgroup", doc: "path of the cgroup", with: inspect.WithCgroup, elide: cutHead, text: named(func(s *inspect.Socket) string { return s.Cgroup })},
+	{name: "netns", doc: "network namespace", text: named(func(s *inspect.Socket) string { return s.Netns.String() })},
 	numberColumn("inode", "inode, as in /proc/PID/fd", 0, countUnit, func(s *inspect.Socket) (int64, bool) { return int64(s.Inode), s.Inode != 0 }),
 	numberColumn("cookie", "the kernel's own name for it", 0, countUnit, func(s *inspect.Socket) (int64, bool) { return int64(s.Cookie), s.Cookie != 0 }),
 }
@@ -193,6 +193,12 @@ func infoColumn(name, doc string, u unit, read func(*socket.TCPInfo) int64) *lsC
 // numberKey orders as the number does; a socket without one comes first.
 func numberKey(b []byte, n int64) []byte { return binary.BigEndian.AppendUint64(b, uint64(n)) }
 
+// named is the cell of a name that others chose: what would control a terminal
+// is taken out of it.
+func named(read func(*inspect.Socket) string) cell {
+	return func(b []byte, s *inspect.Socket) []byte { return append(b, syntax.Printable(read(s))...) }
+}
+
 func kindKey(b []byte, s *inspect.Socket) []byte { return append(b, byte(s.Kind)) }
 
 // addrKey orders by port, then address: people look for a port.
@@ -259,7 +265,7 @@ func appendAddr(b []byte, s *inspect.Socket, a socket.Addr, none string) []byte 
 	case !at.IsValid():
 		return append(b, otherAddr(s, a)...)
 	case at.Addr().IsLinkLocalUnicast() && at.Addr().Is6() && s.Interface != 0:
-		return append(b, "["+at.Addr().String()+"%"+s.Device()+"]:"+strconv.Itoa(int(at.Port()))...)
+		return append(b, "["+at.Addr().String()+"%"+syntax.Printable(s.Device())+"]:"+strconv.Itoa(int(at.Port()))...)
 	case s.Kind == inspect.Raw:
 		return append(b, at.Addr().String()...)
 	}
@@ -295,7 +301,7 @@ func netlinkName(family uint16) string {
 }
 
 func packetName(s *inspect.Socket) string {
-	device := s.Device()
+	device := syntax.Printable(s.Device())
 	if device == "" {
 		device = "*"
 	}

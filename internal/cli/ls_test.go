@@ -193,6 +193,20 @@ func TestLsCells(t *testing.T) {
 	}
 }
 
+// TestLsCellsPrintable: no name that somebody else chose controls the terminal.
+func TestLsCellsPrintable(t *testing.T) {
+	s := lsSample()
+	s.Cgroup = "/a\x1b[31m/evil\x1b[2J.service"
+	s.Netns = &inspect.Namespace{Name: "n\x1b]0;x\a"}
+	s.Owners[0].Process = &inspect.Process{PID: 1, Name: "p\x1b[31m", Command: []string{"c\n\x1b[31m"}}
+	s.Local = socket.UnixAddr("/x\x1b[31m\n")
+	for _, c := range lsColumns {
+		if got := string(c.text(nil, s)); strings.ContainsAny(got, "\x1b\a\n") {
+			t.Errorf("column %s: %q has control characters", c.name, got)
+		}
+	}
+}
+
 func TestLsUnits(t *testing.T) {
 	for n, want := range map[int64]string{
 		0: "0", 999: "999", 1000: "1.0K", 1024: "1.0K", 1536: "1.5K", 10 << 10: "10K", 999 << 10: "999K", 1000 << 10: "1.0M", 3 << 30: "3.0G", 1<<63 - 1: "8.0E",

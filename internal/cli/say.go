@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"sock/internal/syntax"
 )
 
 // What a person reads on standard error. With --json these say nothing: the
@@ -20,14 +22,25 @@ func (a *app) say(format string, args ...any) {
 // verbose prints a line that only --verbose asks for.
 func (a *app) verbose(format string, args ...any) {
 	if a.verbosely && !a.json {
-		a.report.line(fmt.Appendf(nil, "sock: "+format, args...))
+		a.report.line([]byte("sock: " + printable(fmt.Sprintf(format, args...))))
 	}
 }
 
-// notice tells of something that ends nothing but that one ought to know.
+// notice tells of something that ends nothing but that one ought to know. The
+// words may be a peer's (a certificate, a UNIX path): no control character of
+// theirs reaches the terminal.
 func (a *app) notice(endpoint, message string) {
-	a.say("sock: %s", message)
+	a.say("sock: %s", printable(message))
 	a.emit("notice", noticeEvent{Endpoint: endpoint, Message: message})
+}
+
+// printable is text of one or several lines without other control characters.
+func printable(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = syntax.Printable(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // style paints text for a terminal, and leaves it alone anywhere else.

@@ -17,6 +17,7 @@ import (
 const (
 	streamBuffer   = 256 << 10
 	datagramBuffer = 65535                  // no UDP datagram is longer
+	unixBuffer     = 4 << 20                // UNIX datagrams end at the sender's send buffer
 	datagramMost   = 65507                  // the longest over IPv4
 	quietAfterEOF  = time.Second            // --eof of datagrams, --peer-eof of streams
 	refusalWait    = 200 * time.Millisecond // how long after the last datagram an ICMP error may come
@@ -33,8 +34,9 @@ type rules struct {
 	idle     time.Duration // the silence, both ways, that ends it; 0: none
 	onTTY    bool          // a person types our input
 
-	datagrams bool // the peer is sent, and sends, datagrams
-	chunk     int  // the most that is sent at once; 0: streamBuffer
+	datagrams   bool // the peer is sent, and sends, datagrams
+	unixPackets bool // over a UNIX socket that keeps the bounds of what is sent
+	chunk       int  // the most that is sent at once; 0: streamBuffer
 }
 
 // orDefault fills in what the flags left unsaid. A datagram socket has no end
@@ -78,6 +80,7 @@ type talk struct {
 	moved          atomic.Int64 // when bytes last moved, either way: UnixNano
 	fed            atomic.Int64 // when our input last gave or wanted something, UnixNano
 	waiting        atomic.Bool  // the sender is waiting for our input
+	delivering     atomic.Bool  // the receiver is writing to our output
 
 	// Owned by run.
 	inputEnd, peerEnd time.Time // when each direction ended; zero: not yet
@@ -190,11 +193,7 @@ func (t *talk) sendEOF() error {
 // receive carries the peer's bytes to our output until the peer's end, which
 // is nil.
 func (t *talk) receive() error {
-	size := streamBuffer
-	if t.datagrams {
-		size = datagramBuffer
-	}
-	b := make([]byte, size)
+	b := make([]byte, t.receiveSize())
 	for {
 		n, err := t.conn.Read(b)
 		if n > 0 || t.datagrams && err == nil {
@@ -213,6 +212,18 @@ func (t *talk) receive() error {
 	}
 }
 
+// receiveSize is room for all that one read may give: what has no room of a
+// datagram, or of a packet of SEQPACKET, is lost.
+func (t *talk) receiveSize() int {
+	switch {
+	case t.unixPackets:
+		return unixBuffer
+	case t.datagrams:
+		return datagramBuffer
+	}
+	return streamBuffer
+}
+
 // expectsNothing reports whether a TLS connection that ends without
 // close_notify can have cut nothing short: nothing came, or nothing is kept.
 func (t *talk) expectsNothing() bool { return t.sendOnly || t.received.Load() == 0 }
@@ -221,9 +232,12 @@ func (t *talk) deliver(b []byte) error {
 	if t.sendOnly || len(b) == 0 {
 		return nil
 	}
+	t.delivering.Store(true)
+	defer t.delivering.Store(false)
 	if _, err := t.out.Write(b); err != nil {
 		return &outputError{err}
 	}
+	t.touch()
 	return nil
 }
 
@@ -280,7 +294,7 @@ func (t *talk) overAfterInput(now time.Time) bool {
 	case t.eof.mode == closes:
 		return t.settled.done(t.conn, now)
 	case t.eof.mode == waits && t.datagrams:
-		return min(t.silence(now), now.Sub(t.inputEnd)) >= t.eof.wait
+		return !t.delivering.Load() && min(t.silence(now), now.Sub(t.inputEnd)) >= t.eof.wait
 	case t.eof.mode == waits:
 		return now.Sub(t.inputEnd) >= t.eof.wait
 	}

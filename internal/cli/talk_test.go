@@ -153,3 +153,14 @@ func errorText(err error) string {
 	}
 	return err.Error()
 }
+
+// TestReadyKeepsStandardStreams: the descriptor of --ready-fd 1 stays that of
+// standard output, which a second file for it would close once it is collected.
+func TestReadyKeepsStandardStreams(t *testing.T) {
+	a := newApp(nil)
+	for fd, want := range []*os.File{a.stdin, a.stdout, a.stderr} {
+		if got := a.descriptor(fd); got != want {
+			t.Errorf("descriptor %d: a file of its own, want the one that there is", fd)
+		}
+	}
+}
