@@ -27,6 +27,7 @@ type ratio struct {
 
 func cases() []benchCase {
 	list := []benchCase{roundTripCase(64, 50), roundTripCase(64<<10, 8)}
+	list = append(list, loopsCase(64, 50), loopsCase(64, 1000))
 	return append(list, manyPeersCase(), bulkCase())
 }
 
@@ -38,6 +39,23 @@ func roundTripCase(size, conns int) benchCase {
 		load:  func(port int) (flow, error) { return newRoundTrips(port, conns, size) },
 		ratios: []ratio{
 			{"socket", "net", 1.00},
+		},
+	}
+}
+
+func loopsCase(size, conns int) benchCase {
+	return benchCase{
+		name:  fmt.Sprintf("tcp-loop/size=%d/conns=%d", size, conns),
+		about: fmt.Sprintf("%d-byte round trips on %d TCP connections; one event loop, in the engine and in C", size, conns),
+		peers: []peer{
+			goServer("net", "tcp-net"), goServer("epoll", "tcp-epoll"), goServer("uring", "tcp-uring"),
+			cServer("c-epoll", "tcpecho_epoll.c"), cServer("c-uring", "tcpecho_uring.c"),
+		},
+		load: func(port int) (flow, error) { return newRoundTrips(port, conns, size) },
+		ratios: []ratio{
+			{"uring", "c-uring", 1.08},
+			{"uring", "net", 0.85},
+			{"epoll", "c-epoll", 1.08},
 		},
 	}
 }

@@ -48,6 +48,9 @@ func cServer(name, source string, args ...string) peer {
 			return nil, err
 		}
 		compile := exec.Command("gcc", "-O2", "-x", "c", "-o", binary, "-", "-lpthread")
+		if strings.Contains(source, "uring") {
+			compile.Args = append(compile.Args, "-luring")
+		}
 		compile.Stdin = bytes.NewReader(text)
 		out, err := compile.CombinedOutput()
 		if err != nil {

@@ -3,12 +3,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
 
+	"sock/engine"
 	"sock/socket"
 )
 
@@ -17,6 +19,8 @@ import (
 var servers = map[string]func() error{
 	"tcp-net":        func() error { return serveStreams(listenNet) },
 	"tcp-socket":     func() error { return serveStreams(listenSocket) },
+	"tcp-epoll":      func() error { return serveLoops(engine.Epoll) },
+	"tcp-uring":      func() error { return serveLoops(engine.Uring) },
 	"udp-net":        serveDatagramsNet,
 	"udp-socket":     serveDatagramsSocket,
 	"udp-socket-gso": serveSegments,
@@ -74,6 +78,41 @@ func serveStreams(listen func() (net.Listener, error)) error {
 		}
 		go echo(c)
 	}
+}
+
+// serveLoops echoes on one event loop.
+func serveLoops(b engine.Backend) error {
+	l, err := bound(socket.STREAM)
+	if err != nil {
+		return err
+	}
+	if err := socket.NoDelay.Set(l, true); err != nil { // as the others do
+		return err
+	}
+	if _, err := l.Listen(0); err != nil {
+		return err
+	}
+	here, err := l.LocalAddr()
+	if err != nil {
+		return err
+	}
+	s, err := engine.New(engine.Config{Model: engine.EventLoop, Backend: b, Loops: 1, Handler: echoes{}})
+	if err != nil {
+		return err
+	}
+	say(int(here.Port()))
+	return s.Serve(context.Background(), l)
+}
+
+// echoes is the echo of a loop.
+type echoes struct{}
+
+func (echoes) Open(*engine.Conn)         {}
+func (echoes) Close(*engine.Conn, error) {}
+
+func (echoes) Data(c *engine.Conn) {
+	n, _ := c.Write(c.Peek()) // what is refused stays and is offered again
+	c.Discard(n)
 }
 
 func echo(c net.Conn) {

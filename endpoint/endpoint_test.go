@@ -166,6 +166,8 @@ func TestEndpointOptions(t *testing.T) {
 		{"alpn", e.ALPN(), []string{"h2", "http/1.1"}},
 		{"netns", e.NetNS(), "blue"},
 		{"model", e.Model(), ""},
+		{"backend", e.Backend(), ""},
+		{"loops", e.Loops(), 0},
 		{"max-conns", e.MaxConns(), 0},
 	} {
 		if fmt.Sprint(tt.got) != fmt.Sprint(tt.want) {
@@ -178,6 +180,18 @@ func TestEndpointOptions(t *testing.T) {
 	}
 	if want := []string{"nodelay=", "rcvbuf=64k"}; !slices.Equal(names, want) {
 		t.Errorf("SocketOptions: got %v, want %v", names, want)
+	}
+}
+
+func TestEndpointLoops(t *testing.T) {
+	e := mustParse(t, ":1?model=event&backend=epoll&loops=3")
+	if e.Model() != "event" || e.Backend() != "epoll" || e.Loops() != 3 {
+		t.Errorf("got %s, %s, %d, want event, epoll, 3", e.Model(), e.Backend(), e.Loops())
+	}
+	for _, text := range []string{":1?loops=1", ":1?backend=auto"} {
+		if got := mustParse(t, text).Model(); got != "event" {
+			t.Errorf("model of %s: got %q, want event", text, got)
+		}
 	}
 }
 
@@ -295,6 +309,7 @@ func drawOption(t *rapid.T, e *Endpoint, o ownOption) {
 	switch {
 	case o.check(e, value) != nil:
 	case o.Name == "key" && e.Cert() == "", o.Name == "insecure" && e.CA() != "":
+	case (o.Name == "backend" || o.Name == "loops") && e.Model() != "" && e.Model() != "event":
 	case o.Name == "mode" && strings.HasPrefix(e.Path, "@"):
 	default:
 		e.Options = append(e.Options, Option{o.Name, value, true})

@@ -116,18 +116,9 @@ func (e *Endpoint) parseOption(row scheme, piece span, seen map[string]bool) (Op
 	return option, e.checkValue(r, option, name, value)
 }
 
-// later are options that people may know from a build with event loops.
-var later = map[string]string{
-	"backend": "unknown option %s: this build has no event loops to choose a backend for",
-	"loops":   "unknown option %s: this build has no event loops to count",
-}
-
 // failUnknown names the nearest option there is.
 func failUnknown(name span) error {
 	text := name.String()
-	if format, ok := later[text]; ok {
-		return name.fail("", format, quote(text))
-	}
 	var names []string
 	for _, o := range ownOptions {
 		names = append(names, o.Name)
@@ -256,6 +247,10 @@ func (e *Endpoint) checkTogether(spans []span) error {
 		case "key":
 			if e.Cert() == "" {
 				return spans[i].fail("", "option key needs cert, the certificate that it belongs to")
+			}
+		case "backend", "loops":
+			if e.Model() != "event" {
+				return spans[i].fail("", "option %s is for event loops: it needs model=event", o.Name)
 			}
 		case "insecure":
 			if e.Insecure() && e.CA() != "" {

@@ -83,10 +83,16 @@ var (
 )
 
 // models is the one list of concurrency models that this build has.
-var models = []string{"serial", "process", "goroutine"}
+var models = []string{"serial", "process", "goroutine", "event"}
+
+// backends is the one list of what the event loops' backends are called.
+var backends = []string{"auto", "uring", "epoll"}
 
 // Models returns the names of the concurrency models that model= takes.
 func Models() []string { return slices.Clone(models) }
+
+// Backends returns the names of the event loops' backends that backend= takes.
+func Backends() []string { return slices.Clone(backends) }
 
 // ownOptions is the one table of own options: parsing, help and docs come
 // from it.
@@ -119,6 +125,14 @@ var ownOptions = []ownOption{
 	{reach: accepting, check: checkModel, OwnOption: OwnOption{
 		Name: "model", Kind: KindWord, Unit: strings.Join(models, ", "), Default: "goroutine", Where: ForListen, Example: "process",
 		Doc: "chooses the concurrency model that serves the connections",
+	}},
+	{reach: accepting, check: checkBackend, OwnOption: OwnOption{
+		Name: "backend", Kind: KindWord, Unit: strings.Join(backends, ", "), Default: "auto", Where: ForListen, Example: "epoll",
+		Doc: "chooses what the event loops ask the kernel with; without model it means model=event",
+	}},
+	{reach: accepting, check: checkCount, OwnOption: OwnOption{
+		Name: "loops", Kind: KindCount, Unit: "event loops, from 1", Default: "one for each CPU", Where: ForListen, Example: "2",
+		Doc: "is the number of event loops; without model it means model=event",
 	}},
 	{reach: queueing, check: checkCount, OwnOption: OwnOption{
 		Name: "backlog", Kind: KindCount, Unit: "connections, from 1", Default: "the system's maximum", Where: ForListen, Example: "128",

@@ -63,6 +63,13 @@ func checkModel(_ *Endpoint, value string) *fault {
 	return wrong(syntax.Nearest(value, models), "unknown model %s; models are %s", quote(value), strings.Join(models, ", "))
 }
 
+func checkBackend(_ *Endpoint, value string) *fault {
+	if slices.Contains(backends, value) {
+		return nil
+	}
+	return wrong(syntax.Nearest(value, backends), "unknown backend %s; backends are %s", quote(value), strings.Join(backends, ", "))
+}
+
 // checkPrefixes checks each element of a comma list.
 func checkPrefixes(_ *Endpoint, value string) *fault {
 	offset := 0

@@ -25,8 +25,21 @@ func (e Endpoint) MaxConns() int { return e.count("max-conns") }
 func (e Endpoint) Backlog() int { return e.count("backlog") }
 
 // Model is the concurrency model, one of [Models]; empty is the server's
-// default. Option model.
-func (e Endpoint) Model() string { return e.value("model") }
+// default. Option model, or "event" where there is only backend or loops.
+func (e Endpoint) Model() string {
+	model := e.value("model")
+	if model == "" && (e.Backend() != "" || e.Loops() > 0) {
+		return "event"
+	}
+	return model
+}
+
+// Backend is the event loops' backend, one of [Backends]; empty is the
+// server's default. Option backend.
+func (e Endpoint) Backend() string { return e.value("backend") }
+
+// Loops is the number of event loops; 0 is the server's default. Option loops.
+func (e Endpoint) Loops() int { return e.count("loops") }
 
 // NetNS is the network namespace's name in /run/netns, or its path when it
 // begins with a slash; empty is the caller's. Option netns.

@@ -20,6 +20,12 @@ const (
 	serialAccept = 50 * time.Millisecond
 )
 
+// What is told about an accept that fails for such want.
+const (
+	acceptWaits = "cannot accept for now, trying again"
+	acceptAgain = "accepting again"
+)
+
 // Serve accepts connections from listening stream sockets and serves them,
 // until the context ends or Shutdown is called; then it returns nil, while the
 // connections go on. Several calls at the same time are allowed.
@@ -29,27 +35,39 @@ const (
 // EventNotice when that begins and one when it is over. An error that accept
 // cannot recover from is returned.
 func (s *Server) Serve(ctx context.Context, listeners ...*socket.Socket) error {
-	return s.serveEach(ctx, listeners, func(ctx context.Context, l *socket.Socket) error {
-		a := &acceptor{s: s, listener: l}
-		return a.run(ctx)
-	})
+	var onLoops []*socket.Socket
+	var jobs []func(context.Context) error
+	for _, l := range listeners {
+		if s.onLoops(l) {
+			onLoops = append(onLoops, l)
+			continue
+		}
+		jobs = append(jobs, s.waiting(l, func(ctx context.Context) error {
+			a := &acceptor{s: s, listener: l}
+			return a.run(ctx)
+		}))
+	}
+	if len(onLoops) > 0 {
+		jobs = append(jobs, func(ctx context.Context) error { return s.serveLoops(ctx, onLoops) })
+	}
+	return s.serveAll(ctx, jobs)
 }
 
-// serveEach runs one goroutine per socket until the context or the server's
-// life ends or one of them fails, and waits for all of them.
-func (s *Server) serveEach(ctx context.Context, socks []*socket.Socket, serve func(context.Context, *socket.Socket) error) error {
+// serveAll runs each job in a goroutine until the context or the server's life
+// ends or one of them fails, and waits for all of them.
+func (s *Server) serveAll(ctx context.Context, jobs []func(context.Context) error) error {
 	if s.life.Err() != nil {
 		return ErrShutdown
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.life, cancel)()
-	failed := make([]error, len(socks))
+	failed := make([]error, len(jobs))
 	var all sync.WaitGroup
-	for i, sock := range socks {
+	for i, job := range jobs {
 		// Stopped by ctx; waited for below.
 		all.Go(func() {
-			failed[i] = s.serveOne(ctx, sock, serve)
+			failed[i] = job(ctx)
 			cancel()
 		})
 	}
@@ -57,18 +75,26 @@ func (s *Server) serveEach(ctx context.Context, socks []*socket.Socket, serve fu
 	return errors.Join(failed...)
 }
 
-// serveOne has the socket's waits end with the context, and its deadline put
-// back afterwards: the socket is the caller's.
-func (s *Server) serveOne(ctx context.Context, sock *socket.Socket, serve func(context.Context, *socket.Socket) error) error {
+// waiting gives a job that waits in reads of a socket. They end with the
+// context, and the socket's deadline is put back afterwards: it is the caller's.
+func (s *Server) waiting(sock *socket.Socket, serve func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		return endWithContext(ctx, sock.SetReadDeadline, func() error { return serve(ctx) })
+	}
+}
+
+// endWithContext runs wait, which ends when setDeadline is called with a time
+// in the past, and has it end with the context: then it returns nil.
+func endWithContext(ctx context.Context, setDeadline func(time.Time) error, wait func() error) error {
 	woken := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		_ = sock.SetReadDeadline(longAgo) // fails only on a closed socket, where nobody waits
+		_ = setDeadline(longAgo) // fails only on a closed socket, where nobody waits
 		close(woken)
 	})
-	err := serve(ctx, sock)
+	err := wait()
 	if !stop() {
 		<-woken
-		_ = sock.SetReadDeadline(time.Time{})
+		_ = setDeadline(time.Time{})
 	}
 	if ctx.Err() != nil && (errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed)) {
 		return nil
@@ -160,7 +186,7 @@ func (a *acceptor) failed(ctx context.Context, err error) error {
 	a.s.counters.acceptErrors.Add(1)
 	if a.backoff == 0 {
 		a.backoff = firstBackoff
-		a.notice("cannot accept for now, trying again", err)
+		a.notice(acceptWaits, err)
 	}
 	timer := time.NewTimer(a.backoff)
 	defer timer.Stop()
@@ -176,7 +202,7 @@ func (a *acceptor) failed(ctx context.Context, err error) error {
 func (a *acceptor) recovered() {
 	if a.backoff > 0 {
 		a.backoff = 0
-		a.notice("accepting again", nil)
+		a.notice(acceptAgain, nil)
 	}
 }
 
@@ -252,7 +278,7 @@ func (s *Server) newServed(sock *socket.Socket, peer socket.Addr) served {
 // admit asks whoever may refuse a peer. After nil the slot (over TLS: the
 // count of handshakes) is taken.
 func (s *Server) admit(sock *socket.Socket, peer socket.Addr) error {
-	if s.cfg.Accepted != nil {
+	if s.cfg.Accepted != nil && sock != nil {
 		if err := s.cfg.Accepted(sock); err != nil {
 			return err
 		}

@@ -17,22 +17,28 @@ import (
 // TestAcceptWithoutDescriptors: without descriptors the listener waits, says
 // so once, does not spin, and goes on afterwards.
 func TestAcceptWithoutDescriptors(t *testing.T) {
-	cmd := testChild(childRole + "=exhausted")
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v; it printed %s", err, out)
-	}
-	if got, want := string(out), "waiting\nrecovered\n"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+	inEach(t, func(t *testing.T, v variant) {
+		cmd := testChild(childRole + "=exhausted-" + v.name)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%v; it printed %s", err, out)
+		}
+		if got, want := string(out), "waiting\nrecovered\n"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func init() {
+	for _, v := range loops {
+		roles["exhausted-"+v.name] = func() error { return exhaustedRole(v) }
 	}
 }
 
-func init() { roles["exhausted"] = exhaustedRole }
-
 // exhaustedRole runs out of descriptors and gets some back.
-func exhaustedRole() error {
+func exhaustedRole(v variant) error {
 	notices := make(chan engine.Event, 100)
-	s, err := engine.New(engine.Config{Handler: newEcho(), Observe: func(e engine.Event) {
+	s, err := engine.New(engine.Config{Model: v.model, Backend: v.backend, Handler: newEcho(), Observe: func(e engine.Event) {
 		if e.Kind == engine.EventNotice {
 			notices <- e
 		}
@@ -45,6 +51,13 @@ func exhaustedRole() error {
 		return err
 	}
 	go s.Serve(context.Background(), l) // ends with the process
+	first, err := net.Dial("tcp", addr) // it is served once the server has all that it needs itself
+	if err != nil {
+		return err
+	}
+	if err := echoOne(&client{Conn: first}); err != nil {
+		return err
+	}
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 24, Max: 24}); err != nil {
 		return err
 	}
@@ -95,8 +108,10 @@ func cpuTime() time.Duration {
 }
 
 // Idle connections cost no CPU.
-func TestIdleCostsNothing(t *testing.T) {
-	s := inGoroutine.start(t, "echo", engine.Config{Idle: time.Hour})
+func TestIdleCostsNothing(t *testing.T) { inEach(t, testIdleCostsNothing) }
+
+func testIdleCostsNothing(t *testing.T, v variant) {
+	s := v.start(t, "echo", engine.Config{Idle: time.Hour})
 	for range 50 {
 		c := s.dial(t)
 		c.send("x")

@@ -2,15 +2,18 @@ package engine
 
 import "sync"
 
-// Buffers come in two pooled sizes, so that an idle connection holds little
-// and a busy one reads and writes much at a time. Larger ones are made and left
-// to the collector.
+// Buffers come in three pooled sizes, so that a connection holds little and a
+// busy one reads and writes much at a time. Larger ones are made and left to
+// the collector. The smallest is for output that leaves at once: of a thousand
+// connections it fits a processor's cache.
 const (
+	tinyBlock  = 512
 	smallBlock = 4 << 10
 	largeBlock = 64 << 10
 )
 
 var (
+	tinyBlocks  = sync.Pool{New: func() any { return new([tinyBlock]byte) }}
 	smallBlocks = sync.Pool{New: func() any { return new([smallBlock]byte) }}
 	largeBlocks = sync.Pool{New: func() any { return new([largeBlock]byte) }}
 )
@@ -18,6 +21,8 @@ var (
 // getBlock gives an empty slice with room for n bytes or more.
 func getBlock(n int) []byte {
 	switch {
+	case n <= tinyBlock:
+		return tinyBlocks.Get().(*[tinyBlock]byte)[:0]
 	case n <= smallBlock:
 		return smallBlocks.Get().(*[smallBlock]byte)[:0]
 	case n <= largeBlock:
@@ -29,6 +34,8 @@ func getBlock(n int) []byte {
 // putBlock takes back what getBlock gave. Nobody may use b after that.
 func putBlock(b []byte) {
 	switch cap(b) {
+	case tinyBlock:
+		tinyBlocks.Put((*[tinyBlock]byte)(b[:tinyBlock]))
 	case smallBlock:
 		smallBlocks.Put((*[smallBlock]byte)(b[:smallBlock]))
 	case largeBlock:
@@ -103,6 +110,15 @@ func (in *input) reserve(limit int) []byte {
 func (in *input) filled(n int) {
 	in.w += n
 	in.full = in.w == len(in.buf)
+}
+
+// add copies b to the end; there must be room for it below the limit.
+func (in *input) add(b []byte, limit int) {
+	for len(b) > 0 {
+		n := copy(in.space(limit), b)
+		in.filled(n)
+		b = b[n:]
+	}
 }
 
 func (in *input) release() {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"testing"
-	"time"
 )
 
 // Memory is kept after a burst; a connection costs much before it has sent anything.
@@ -105,18 +104,18 @@ func TestOutputAgainstModel(t *testing.T) {
 
 func TestExpiriesOrder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
-	var h expiries
+	var h expiries[*session]
 	live := map[*session]bool{}
 	for range 5000 {
 		switch rng.IntN(3) {
 		case 0, 1:
-			s := &session{expires: longAgo.Add(time.Duration(rng.IntN(1000)))}
+			s := &session{due: due{expires: instant(1 + rng.IntN(1000))}}
 			h.add(s)
 			live[s] = true
 		case 2:
 			for s := range live {
 				if rng.IntN(2) == 0 {
-					s.expires = longAgo.Add(time.Duration(rng.IntN(1000)))
+					s.expires = instant(1 + rng.IntN(1000))
 					h.moved(s)
 				} else {
 					h.remove(s)
@@ -130,7 +129,7 @@ func TestExpiriesOrder(t *testing.T) {
 		}
 		first, ok := h.next()
 		for s := range live {
-			if !ok || s.expires.Before(first) {
+			if !ok || s.expires.time().Before(first) {
 				t.Fatalf("next: got %v %v, want %v or earlier", first, ok, s.expires)
 			}
 		}

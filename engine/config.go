@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"time"
 
 	"sock/socket"
@@ -18,11 +19,27 @@ const (
 	Goroutine Model = "goroutine" // in a goroutine of its own; the default
 	Serial    Model = "serial"    // one at a time, in order; the rest wait in the backlog
 	Process   Model = "process"   // in a child process of its own
+	// EventLoop serves all connections on a few event loops. TLS connections,
+	// Blocking handlers and SEQPACKET sockets are served as under Goroutine.
+	EventLoop Model = "event"
 )
 
 // Models lists the models that this build knows, in the order of their
 // documentation.
-func Models() []Model { return []Model{Serial, Process, Goroutine} }
+func Models() []Model { return []Model{Serial, Process, Goroutine, EventLoop} }
+
+// Backend is how the event loops of the model EventLoop talk to the kernel.
+type Backend string
+
+// The backends.
+const (
+	Auto  Backend = "auto"  // the best that this system allows; the default
+	Uring Backend = "uring" // io_uring(7), Linux 6.1
+	Epoll Backend = "epoll" // epoll(7), Linux
+)
+
+// Backends lists the backends, in the order of preference.
+func Backends() []Backend { return []Backend{Auto, Uring, Epoll} }
 
 // Defaults of the Config.
 const (
@@ -48,6 +65,16 @@ const (
 type Config struct {
 	// Model is the concurrency model. Default Goroutine.
 	Model Model
+
+	// Backend is the event loops' backend. Default Auto, which takes Uring
+	// where it is allowed and else Epoll, with one EventNotice. What this
+	// system lacks is an error of New that wraps errors.ErrUnsupported. Only
+	// the model EventLoop has backends.
+	Backend Backend
+
+	// Loops is the number of event loops, each on a thread of its own. Default
+	// one for each CPU that may be used. Only the model EventLoop has loops.
+	Loops int
 
 	// Handler serves the connections. Under Process it is used in the
 	// children and may be nil here.
@@ -148,8 +175,14 @@ func setDefault[T int | time.Duration](field *T, value T) {
 // check returns an error that names the first wrong field.
 func (c *Config) check() error {
 	switch {
-	case c.Model != Goroutine && c.Model != Serial && c.Model != Process:
+	case !slices.Contains(Models(), c.Model):
 		return fmt.Errorf("engine: unknown model %q", string(c.Model))
+	case c.Backend != "" && !slices.Contains(Backends(), c.Backend):
+		return fmt.Errorf("engine: unknown backend %q", string(c.Backend))
+	case c.Loops < 0:
+		return fmt.Errorf("engine: Loops is %d", c.Loops)
+	case c.Model != EventLoop && (c.Backend != "" || c.Loops > 0):
+		return fmt.Errorf("engine: model %s has neither Backend nor Loops", c.Model)
 	case c.Model != Process && c.Handler == nil:
 		return errors.New("engine: no Handler")
 	case c.Model == Process && c.Child == nil:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -42,6 +43,7 @@ var conformance = []struct {
 	{name: "reply-and-close-with-unread-data", test: testReplyAndClose},
 	{name: "big-write-in-open", test: testBigWriteInOpen},
 	{name: "reset-while-reading", test: testResetWhileReading, tcp: true},
+	{name: "reset-with-data", test: testResetWithData, tcp: true},
 	{name: "reset-while-writing", test: testResetWhileWriting, tcp: true},
 	{name: "abort", test: testAbort},
 	{name: "idle-timeout", test: testIdleTimeout},
@@ -215,6 +217,22 @@ func testResetWhileReading(t *testing.T, _ variant, start starter) {
 	}
 	if n := s.Stats().Failures; n != 1 {
 		t.Errorf("Stats.Failures: got %d, want 1", n)
+	}
+}
+
+// A reset that comes together with data is never noticed.
+func testResetWithData(t *testing.T, _ variant, start starter) {
+	for _, name := range []string{"sink", "echo"} {
+		s := start(t, name, engine.Config{})
+		for range 20 {
+			c := s.dial(t)
+			c.send("x")
+			c.reset()
+		}
+		s.log.wait("close of all", func(engine.Event) bool { return s.log.count(engine.EventClose) == 20 })
+		if r := s.log.waitEnd(engine.Peer, engine.RST); !errors.Is(r.End.Err, syscall.ECONNRESET) {
+			t.Errorf("cause under %s: got %v, want ECONNRESET", name, r.End.Err)
+		}
 	}
 }
 
@@ -399,10 +417,9 @@ func testMaxConns(t *testing.T, _ variant, start starter) {
 
 func testAdmit(t *testing.T, _ variant, start starter) {
 	no := errors.New("not you")
-	refuse := true
-	s := start(t, "echo", engine.Config{Admit: func(socket.Addr) error { // called by the one accepting goroutine
-		if refuse {
-			refuse = false
+	var asked atomic.Bool
+	s := start(t, "echo", engine.Config{Admit: func(socket.Addr) error {
+		if !asked.Swap(true) {
 			return no
 		}
 		return nil

@@ -17,10 +17,9 @@ type Conn struct {
 	id      uint64
 	network string
 	peer    socket.Addr
-	local   socket.Addr
+	local   *socket.Addr // shared where many connections have the same
 	owner   owner
 	ref     Ref
-	packet  bool
 	started time.Time
 	secure  *tls.ConnectionState // nil without TLS
 
@@ -28,11 +27,12 @@ type Conn struct {
 	in       input
 	value    any
 	idle     time.Duration
-	last     time.Time // when a byte moved last; kept only while idle > 0
-	end      *End      // non-nil once it is decided that and how the connection ends
-	calls    int       // depth of calls into the handler: positive on the loop
-	closing  bool      // Close: no more reads or writes, flush, FIN
-	wclosed  bool      // CloseWrite: no more writes, flush, FIN
+	last     instant // when a byte moved last; kept only while idle > 0
+	end      *End    // non-nil once it is decided that and how the connection ends
+	calls    int32   // depth of calls into the handler: positive on the loop
+	packet   bool    // immutable after open
+	closing  bool    // Close: no more reads or writes, flush, FIN
+	wclosed  bool    // CloseWrite: no more writes, flush, FIN
 	finSent  bool
 	eof      bool // the peer's FIN was read
 	paused   bool // Pause
@@ -60,7 +60,7 @@ func (c *Conn) ID() uint64 { return c.id }
 func (c *Conn) Peer() socket.Addr { return c.peer }
 
 // Local gives the address that the peer talks to. Safe for concurrent use.
-func (c *Conn) Local() socket.Addr { return c.local }
+func (c *Conn) Local() socket.Addr { return *c.local }
 
 // Network gives "tcp", "unix", "udp" or "unixgram". Safe for concurrent use.
 func (c *Conn) Network() string { return c.network }
@@ -174,7 +174,7 @@ func (c *Conn) Resume() {
 func (c *Conn) SetIdle(d time.Duration) {
 	c.assertOnLoop("SetIdle")
 	c.idle = max(d, 0)
-	c.last = time.Now()
+	c.last = instantOf(time.Now())
 	c.owner.rearm(c)
 }
 
@@ -188,7 +188,7 @@ func (c *Conn) finish(end *End) {
 // touch notes that bytes have moved.
 func (c *Conn) touch() {
 	if c.idle > 0 {
-		c.last = time.Now()
+		c.last = instantOf(time.Now())
 	}
 }
 

@@ -1,6 +1,6 @@
 // Package engine serves many connections with one [Handler], whatever the
-// concurrency model: serially, in a process per connection, or in a goroutine
-// per connection. A service is written once, against the Handler, and chooses
+// concurrency model: serially, in a process per connection, in a goroutine per
+// connection, or on a few event loops. A service is written once, against the Handler, and chooses
 // nothing: the model is a field of [Config].
 //
 // The engine calls a handler on the connection's loop, one call at a time:

@@ -9,7 +9,8 @@ import (
 // belongs to one connection goes into [Conn.SetValue]. All calls for one
 // connection come from its loop, one after the other; calls for different
 // connections may run at the same time. A call must not block: that would
-// stall the loop, see [Blocking].
+// stall the loop, and under the model EventLoop all its connections, see
+// [Blocking].
 //
 // A panic in a handler ends its connection with a reset and is reported as an
 // [Event] with the stack; Close is still called.

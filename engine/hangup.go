@@ -85,7 +85,7 @@ func (st *stream) leave() {
 	c.finish(&End{By: Local, How: Failed, Err: errExited})
 	st.apply(st.box.close())
 	st.box.leave()
-	st.disconnect(st.out.len() > 0)
+	st.disconnect()
 	st.in().release()
 	st.out.release()
 	if st.opened {
@@ -95,18 +95,37 @@ func (st *stream) leave() {
 
 func (st *stream) in() *input { return &st.c.in }
 
-// disconnect closes the socket: with RST if the end was not an orderly one, so
-// that the peer does not take a part for the whole.
-func (l *link) disconnect(unsent bool) {
+// parting is how the descriptor of a connection is closed.
+type parting int
+
+const (
+	partClose parting = iota // in order: FIN was sent, or close(2) does it
+	partFIN                  // FIN first, for what is unread would make a reset of it
+	partRST                  // the end was not an orderly one: the peer must not take a part for the whole
+)
+
+// parting gives what the connection's end asks for.
+func (l *link) parting(unsent bool) parting {
 	end := l.c.end
 	switch {
 	case end.How == Timeout && end.By == Local && !unsent:
-		_ = l.sock.Shutdown(socket.ShutWR) // fails only on a connection gone already
+		return partFIN
 	case end.How != FIN && !l.gentle || unsent:
-		reset(l.sock)
-		return
+		return partRST
 	}
-	_ = l.sock.Close()
+	return partClose
+}
+
+// disconnect closes the socket.
+func (st *stream) disconnect() {
+	switch st.parting(st.unsent() > 0) {
+	case partRST:
+		reset(st.sock)
+		return
+	case partFIN:
+		_ = st.sock.Shutdown(socket.ShutWR) // fails only on a connection gone already
+	}
+	_ = st.sock.Close()
 }
 
 // reset closes a socket so that the peer sees RST. Families without linger

@@ -36,6 +36,7 @@ const patience = 2 * time.Minute
 type variant struct {
 	name    string
 	model   engine.Model
+	backend engine.Backend
 	network string // tcp or unix
 	tls     bool
 }
@@ -51,6 +52,11 @@ var variants = []variant{
 	{name: "process-tcp", model: engine.Process, network: "tcp"},
 	{name: "process-unix", model: engine.Process, network: "unix"},
 	{name: "process-tls", model: engine.Process, network: "tcp", tls: true},
+	{name: "epoll-tcp", model: engine.EventLoop, backend: engine.Epoll, network: "tcp"},
+	{name: "epoll-unix", model: engine.EventLoop, backend: engine.Epoll, network: "unix"},
+	{name: "epoll-tls", model: engine.EventLoop, backend: engine.Epoll, network: "tcp", tls: true},
+	{name: "uring-tcp", model: engine.EventLoop, backend: engine.Uring, network: "tcp"},
+	{name: "uring-unix", model: engine.EventLoop, backend: engine.Uring, network: "unix"},
 }
 
 // server is a running Server as a test sees it.
@@ -69,7 +75,7 @@ type starter func(t *testing.T, name string, cfg engine.Config) *server
 
 func (v variant) start(t *testing.T, name string, cfg engine.Config) *server {
 	t.Helper()
-	cfg.Model = v.model
+	cfg.Model, cfg.Backend = v.model, v.backend
 	if cfg.Handler == nil {
 		cfg.Handler = handlerNamed(name)
 	}

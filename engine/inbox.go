@@ -21,6 +21,7 @@ const (
 	signalClose signals = 1 << iota // Ref.Close: after the items before it
 	signalStop                      // Shutdown has begun
 	signalForce                     // Shutdown's context has ended
+	signalDeaf                      // a loop is to accept no more
 )
 
 // longAgo is a deadline that wakes whoever waits on a socket.

@@ -9,22 +9,32 @@ import (
 // link is what every stream connection is made of, whoever serves it.
 type link struct {
 	s      *Server
-	self   member // what the link is part of, as it is on the server's books
-	sock   *socket.Socket
+	*solo  // nil on an event loop
 	c      Conn
 	slot   bool // it counts for MaxConns
-	shakes bool // it counts for maxHandshakes
 	gentle bool // close without RST although the end is not orderly
+	opened bool // Handler.Open was called
+}
+
+// solo is what a connection has that is a member of the server by itself.
+type solo struct {
+	self   member // as it is on the server's books
+	sock   *socket.Socket
+	shakes bool // it counts for maxHandshakes
 	pid    int  // the child that serves it
 }
 
 // start fills in what is known when the connection was accepted.
 func (l *link) start(s *Server, sock *socket.Socket, peer socket.Addr) {
-	l.s, l.sock = s, sock
+	l.solo = &solo{sock: sock}
+	local, _ := sock.LocalAddr() // fails only on a connection gone already
+	l.meet(s, networkOf(sock), peer, &local)
+}
+
+func (l *link) meet(s *Server, network string, peer socket.Addr, local *socket.Addr) {
+	l.s = s
 	l.c.id = s.nextID.Add(1)
-	l.c.network = networkOf(sock)
-	l.c.peer = peer
-	l.c.local, _ = sock.LocalAddr() // fails only on a connection gone already
+	l.c.network, l.c.peer, l.c.local = network, peer, local
 	l.c.idle = s.cfg.Idle
 	l.c.started = time.Now()
 }
@@ -45,7 +55,7 @@ func (l *link) left() {
 func (c *Conn) record() Record {
 	received, sent := c.bytes()
 	return Record{
-		ID: c.id, Network: c.network, Peer: c.peer, Local: c.local,
+		ID: c.id, Network: c.network, Peer: c.peer, Local: *c.local,
 		Received: received, Sent: sent, End: *c.end,
 		Started: c.started, Duration: time.Since(c.started),
 	}
@@ -62,7 +72,7 @@ func (l *link) forget() {
 
 // shaken ends the count of the handshake.
 func (l *link) shaken() {
-	if l.shakes {
+	if l.solo != nil && l.shakes {
 		l.shakes = false
 		l.s.handshakes.Add(-1)
 	}
@@ -73,7 +83,7 @@ func (l *link) shaken() {
 func (l *link) admitted() bool {
 	l.slot = l.s.askSlot()
 	if !l.slot {
-		l.s.refuse(l.c.peer, l.c.local, ErrTooMany)
+		l.s.refuse(l.c.peer, *l.c.local, ErrTooMany)
 		l.c.finish(&End{By: Local, How: RST, Err: ErrTooMany})
 	}
 	return l.slot

@@ -20,7 +20,7 @@ const refuseEvery = time.Second
 // ServePacket serves datagram sockets: each peer is a session, a Conn of its
 // own, until nothing has come or gone for Idle. Answers leave from the address
 // that the peer sent to. All sessions of a socket share one loop and cost no
-// goroutine; serial and goroutine are the same here. Above MaxConns sessions a
+// goroutine; all models but process are the same here. Above MaxConns sessions a
 // new peer's datagrams are dropped, with an EventRefuse at most once a second.
 //
 // To know where a datagram was sent to, a socket bound to every address has
@@ -38,13 +38,17 @@ func (s *Server) ServePacket(ctx context.Context, sockets ...*socket.Socket) err
 	case s.handler.blocking != nil:
 		return fmt.Errorf("engine: a blocking handler serves streams, not datagrams: %w", errors.ErrUnsupported)
 	}
-	return s.serveEach(ctx, sockets, func(ctx context.Context, sock *socket.Socket) error {
-		p, err := newPackets(s, sock)
-		if err != nil {
-			return err
-		}
-		return p.run(ctx)
-	})
+	jobs := make([]func(context.Context) error, len(sockets))
+	for i, sock := range sockets {
+		jobs[i] = s.waiting(sock, func(ctx context.Context) error {
+			p, err := newPackets(s, sock)
+			if err != nil {
+				return err
+			}
+			return p.run(ctx)
+		})
+	}
+	return s.serveAll(ctx, jobs)
 }
 
 // sessionKey tells peers apart: who sends, and to which of our addresses.
@@ -61,8 +65,7 @@ type session struct {
 	slot    uint32
 	control []byte // the control messages of every answer: where it leaves from
 	alone   bool   // its answers are not to be joined
-	expires time.Time
-	place   int // in the expiries
+	due
 }
 
 func (s *session) sentBytes(n int) {
@@ -91,7 +94,7 @@ type packets struct {
 	sessions map[sessionKey]*session
 	slots    []*session // nil: free
 	free     []uint32
-	expiries expiries
+	expiries expiries[*session]
 	now      time.Time // when this turn began
 	armed    time.Time // the receive's deadline
 	refused  time.Time // when the last EventRefuse was
@@ -252,7 +255,7 @@ func (p *packets) datagram(key sessionKey, data []byte) {
 			return
 		}
 	}
-	s.c.last = p.now
+	s.c.last = instantOf(p.now)
 	s.c.received.Add(int64(len(data)))
 	p.live.received.Add(int64(len(data)))
 	s.c.in = input{buf: data, w: len(data)}
@@ -288,19 +291,20 @@ func (p *packets) open(key sessionKey, info socket.PacketInfo) *session {
 	s := &session{p: p, key: key, slot: p.takeSlot()}
 	p.slots[s.slot] = s
 	s.c = Conn{
-		id: p.s.nextID.Add(1), network: networkOf(p.sock), peer: key.peer, local: p.local,
-		owner: p, packet: true, started: p.now, last: p.now, idle: p.s.cfg.Idle,
+		id: p.s.nextID.Add(1), network: networkOf(p.sock), peer: key.peer, local: &p.local,
+		owner: p, packet: true, started: p.now, last: instantOf(p.now), idle: p.s.cfg.Idle,
 		ref: Ref{to: p, slot: s.slot, generation: p.box.open(s.slot)},
 	}
 	setDefault(&s.c.idle, DefaultSessionIdle)
 	if key.to.IsValid() {
-		s.c.local = socket.AddrFrom(netip.AddrPortFrom(key.to, uint16(p.local.Port())))
+		local := socket.AddrFrom(netip.AddrPortFrom(key.to, uint16(p.local.Port())))
+		s.c.local = &local
 		if !key.to.IsMulticast() {
 			s.control = socket.AppendPacketInfo(nil, socket.PacketInfo{Local: key.to, Interface: linkOf(info)})
 		}
 	}
 	p.sessions[key] = s
-	s.expires = p.now.Add(s.c.idle)
+	s.expires = instantOf(p.now.Add(s.c.idle))
 	p.expiries.add(s)
 	p.rearm(&s.c)
 	p.s.opened(&s.c)
@@ -396,7 +400,7 @@ func (p *packets) send(c *Conn, b []byte) (int, error) {
 	case !c.peer.IsValid() || c.peer.Family() == socket.UNIX && c.peer.Path() == "":
 		return 0, ErrUnnamedPeer
 	}
-	c.last = p.now
+	c.last = instantOf(p.now)
 	p.out.add(p.slots[c.ref.slot], b)
 	return len(b), nil
 }
@@ -411,7 +415,7 @@ func (p *packets) nextExpiry() time.Time {
 func (p *packets) rearm(c *Conn) {
 	s := p.slots[c.ref.slot]
 	setDefault(&c.idle, DefaultSessionIdle)
-	s.expires = c.last.Add(c.idle)
+	s.expires = c.last + instant(c.idle)
 	p.expiries.moved(s)
 	if next := p.nextExpiry(); p.armed.IsZero() || next.Before(p.armed) {
 		p.armed = next
@@ -427,7 +431,7 @@ func (p *packets) expire() {
 			break
 		}
 		s := p.expiries[0]
-		if s.expires = s.c.last.Add(s.c.idle); s.expires.After(p.now) {
+		if s.expires = s.c.last + instant(s.c.idle); s.expires > instantOf(p.now) {
 			p.expiries.moved(s)
 			continue
 		}

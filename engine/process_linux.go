@@ -119,7 +119,7 @@ func (c *child) run() {
 	if err != nil {
 		c.c.finish(&End{By: Local, How: Failed, Err: err})
 		c.s.observe(Event{
-			Kind: EventError, ID: c.c.id, Peer: c.c.peer, Local: c.c.local,
+			Kind: EventError, ID: c.c.id, Peer: c.c.peer, Local: *c.c.local,
 			Text: "cannot start a child", Err: err,
 		})
 		return
@@ -259,7 +259,7 @@ func (c *child) heard(kind byte, body []byte) {
 		if c.slot = c.s.takeSlot(); c.slot {
 			c.send([]byte{msgGo})
 		} else {
-			c.s.refuse(c.c.peer, c.c.local, ErrTooMany)
+			c.s.refuse(c.c.peer, *c.c.local, ErrTooMany)
 			c.send([]byte{msgRefuse})
 		}
 	case msgEvent:
@@ -276,7 +276,7 @@ func (c *child) event(body []byte) {
 		return // of another version, or broken: the end will tell
 	}
 	c.s.observe(Event{
-		Kind: e.Kind, ID: c.c.id, Peer: c.c.peer, Local: c.c.local, PID: c.pid,
+		Kind: e.Kind, ID: c.c.id, Peer: c.c.peer, Local: *c.c.local, PID: c.pid,
 		Text: e.Text, Err: unpackError(e.Err, e.Errno), Stack: e.Stack,
 	})
 }

@@ -11,7 +11,19 @@ import (
 	"sock/engine"
 )
 
-var inGoroutine = variant{name: "goroutine", model: engine.Goroutine, network: "tcp"}
+// loops are the variants of what has a loop of its own for each kind of server.
+var loops = []variant{
+	{name: "goroutine", model: engine.Goroutine, network: "tcp"},
+	{name: "epoll", model: engine.EventLoop, backend: engine.Epoll, network: "tcp"},
+	{name: "uring", model: engine.EventLoop, backend: engine.Uring, network: "tcp"},
+}
+
+// inEach runs a test over them.
+func inEach(t *testing.T, test func(*testing.T, variant)) {
+	for _, v := range loops {
+		t.Run(v.name, func(t *testing.T) { test(t, v) })
+	}
+}
 
 // capture is an echo that hands out the Ref of each connection.
 func capture() (engine.Handler, <-chan engine.Ref) {
@@ -22,9 +34,11 @@ func capture() (engine.Handler, <-chan engine.Ref) {
 }
 
 // A stale handle writes to a connection that came later.
-func TestRefStale(t *testing.T) {
+func TestRefStale(t *testing.T) { inEach(t, testRefStale) }
+
+func testRefStale(t *testing.T, v variant) {
 	h, refs := capture()
-	s := inGoroutine.start(t, "", engine.Config{Handler: h})
+	s := v.start(t, "", engine.Config{Handler: h})
 	c := s.dial(t)
 	ref := <-refs
 	if err := ref.Write([]byte("live")); err != nil {
@@ -55,7 +69,9 @@ func TestRefStale(t *testing.T) {
 
 // Posts that were accepted run, also when the connection ends first; then Close
 // comes, last and once.
-func TestRefPostRunsBeforeClose(t *testing.T) {
+func TestRefPostRunsBeforeClose(t *testing.T) { inEach(t, testRefPostRunsBeforeClose) }
+
+func testRefPostRunsBeforeClose(t *testing.T, v variant) {
 	var mu sync.Mutex
 	var order []string
 	note := func(what string) {
@@ -71,7 +87,7 @@ func TestRefPostRunsBeforeClose(t *testing.T) {
 			note("close")
 		},
 	}
-	s := inGoroutine.start(t, "", engine.Config{Handler: h})
+	s := v.start(t, "", engine.Config{Handler: h})
 	c := s.dial(t)
 	ref := <-refs
 	c.send("x")
@@ -98,10 +114,12 @@ func TestRefPostRunsBeforeClose(t *testing.T) {
 }
 
 // Posts have a bound.
-func TestRefPostBusy(t *testing.T) {
+func TestRefPostBusy(t *testing.T) { inEach(t, testRefPostBusy) }
+
+func testRefPostBusy(t *testing.T, v variant) {
 	refs, hold := make(chan engine.Ref, 1), make(chan struct{})
 	h := &handler{open: func(c *engine.Conn) { refs <- c.Ref(); <-hold }}
-	s := inGoroutine.start(t, "", engine.Config{Handler: h})
+	s := v.start(t, "", engine.Config{Handler: h})
 	s.dial(t)
 	ref := <-refs
 	var err error
@@ -119,9 +137,11 @@ func TestRefPostBusy(t *testing.T) {
 
 // A peer that never reads: Write is refused above the mark, nobody else waits,
 // and Close and Post still reach the loop that is stuck in a write.
-func TestRefToSlowReader(t *testing.T) {
+func TestRefToSlowReader(t *testing.T) { inEach(t, testRefToSlowReader) }
+
+func testRefToSlowReader(t *testing.T, v variant) {
 	h, refs := capture()
-	s := inGoroutine.start(t, "", engine.Config{Handler: h})
+	s := v.start(t, "", engine.Config{Handler: h})
 	slow := s.dial(t)
 	ref := <-refs
 	chunk := pattern(16 << 10)
@@ -169,10 +189,12 @@ func TestRefToSlowReader(t *testing.T) {
 }
 
 // Writes and posts of one goroutine stay in order, with many goroutines at it.
-func TestRefConcurrentWrites(t *testing.T) {
+func TestRefConcurrentWrites(t *testing.T) { inEach(t, testRefConcurrentWrites) }
+
+func testRefConcurrentWrites(t *testing.T, v variant) {
 	const writers, messages = 8, 200
 	h, refs := capture()
-	s := inGoroutine.start(t, "", engine.Config{Handler: h})
+	s := v.start(t, "", engine.Config{Handler: h})
 	c := s.dial(t)
 	ref := <-refs
 	var all sync.WaitGroup
@@ -200,14 +222,16 @@ func TestRefConcurrentWrites(t *testing.T) {
 }
 
 // A Conn used outside its loop is a bug that is told, not a race.
-func TestConnOutsideLoopPanics(t *testing.T) {
+func TestConnOutsideLoopPanics(t *testing.T) { inEach(t, testConnOutsideLoopPanics) }
+
+func testConnOutsideLoopPanics(t *testing.T, v variant) {
 	conns := make(chan *engine.Conn, 1)
 	h := &handler{open: func(c *engine.Conn) { conns <- c }, close: func(c *engine.Conn, _ error) {
 		if _, err := c.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("Write in Close: got %v, want net.ErrClosed", err)
 		}
 	}}
-	s := inGoroutine.start(t, "", engine.Config{Handler: h})
+	s := v.start(t, "", engine.Config{Handler: h})
 	c := s.dial(t)
 	conn := <-conns
 	_ = c.Close()
@@ -224,11 +248,13 @@ func TestConnOutsideLoopPanics(t *testing.T) {
 }
 
 // Reading pauses and resumes on the handler's word.
-func TestConnPauseResume(t *testing.T) {
+func TestConnPauseResume(t *testing.T) { inEach(t, testConnPauseResume) }
+
+func testConnPauseResume(t *testing.T, v variant) {
 	refs := make(chan engine.Ref, 1)
 	h := newEcho().(*handler)
 	h.open = func(c *engine.Conn) { c.Pause(); refs <- c.Ref() }
-	s := inGoroutine.start(t, "", engine.Config{Handler: h})
+	s := v.start(t, "", engine.Config{Handler: h})
 	c := s.dial(t)
 	ref := <-refs
 	c.send("x")
@@ -248,9 +274,11 @@ func TestConnPauseResume(t *testing.T) {
 }
 
 // The idle limit also holds while reading is paused, and SetIdle changes it.
-func TestConnSetIdle(t *testing.T) {
+func TestConnSetIdle(t *testing.T) { inEach(t, testConnSetIdle) }
+
+func testConnSetIdle(t *testing.T, v variant) {
 	h := &handler{open: func(c *engine.Conn) { c.Pause(); c.SetIdle(50 * time.Millisecond) }}
-	s := inGoroutine.start(t, "", engine.Config{Handler: h, Idle: time.Hour})
+	s := v.start(t, "", engine.Config{Handler: h, Idle: time.Hour})
 	s.dial(t)
 	s.log.waitEnd(engine.Local, engine.Timeout)
 }
@@ -266,7 +294,7 @@ func TestConnCloseWrite(t *testing.T) {
 	h.data = func(c *engine.Conn) { c.SetValue(c.Value().(int) + c.Discard(c.Buffered())) }
 	h.close = func(c *engine.Conn, _ error) { got <- c.Value().(int) }
 	for _, v := range variants {
-		if v.model != engine.Goroutine {
+		if v.model == engine.Serial || v.model == engine.Process {
 			continue
 		}
 		t.Run(v.name, func(t *testing.T) {
@@ -284,7 +312,9 @@ func TestConnCloseWrite(t *testing.T) {
 }
 
 // Next gives a whole frame or nothing.
-func TestConnNext(t *testing.T) {
+func TestConnNext(t *testing.T) { inEach(t, testConnNext) }
+
+func testConnNext(t *testing.T, v variant) {
 	type step struct{ got, want any }
 	steps := make(chan step, 8)
 	h := &handler{data: func(c *engine.Conn) {
@@ -300,7 +330,7 @@ func TestConnNext(t *testing.T) {
 		steps <- step{c.Buffered(), 0}
 		close(steps)
 	}}
-	inGoroutine.start(t, "", engine.Config{Handler: h}).dial(t).send("hello")
+	v.start(t, "", engine.Config{Handler: h}).dial(t).send("hello")
 	for s := range steps {
 		if s.got != s.want {
 			t.Errorf("got %v, want %v", s.got, s.want)
@@ -310,7 +340,9 @@ func TestConnNext(t *testing.T) {
 
 // Close races with reads and writes: each connection still ends once, in order
 // or reset, and Close never runs beside another call.
-func TestRefCloseRaces(t *testing.T) {
+func TestRefCloseRaces(t *testing.T) { inEach(t, testRefCloseRaces) }
+
+func testRefCloseRaces(t *testing.T, v variant) {
 	var mu sync.Mutex
 	closes := 0
 	refs := make(chan engine.Ref, 64)
@@ -321,7 +353,7 @@ func TestRefCloseRaces(t *testing.T) {
 		defer mu.Unlock()
 		closes++
 	}
-	s := inGoroutine.start(t, "", engine.Config{Handler: h})
+	s := v.start(t, "", engine.Config{Handler: h})
 	const conns = 60
 	var all sync.WaitGroup
 	for i := range conns {
@@ -360,11 +392,13 @@ func TestRefCloseRaces(t *testing.T) {
 
 // A write through a Ref that is refused is followed by Drained, whatever it was
 // refused for: here for the posts that waited, with no output at all.
-func TestRefWriteRefusedThenDrained(t *testing.T) {
+func TestRefWriteRefusedThenDrained(t *testing.T) { inEach(t, testRefWriteRefusedThenDrained) }
+
+func testRefWriteRefusedThenDrained(t *testing.T, v variant) {
 	refs, hold, drained := make(chan engine.Ref, 1), make(chan struct{}), make(chan struct{}, 1)
 	h := &drainer{drained: func(*engine.Conn) { drained <- struct{}{} }}
 	h.open = func(c *engine.Conn) { refs <- c.Ref(); <-hold }
-	s := inGoroutine.start(t, "", engine.Config{Handler: h})
+	s := v.start(t, "", engine.Config{Handler: h})
 	s.dial(t)
 	ref := <-refs
 	var err error
@@ -384,7 +418,9 @@ func TestRefWriteRefusedThenDrained(t *testing.T) {
 
 // The same with a peer that reads at last, many times over: no wake-up is lost
 // between a refusal and the flush that makes room.
-func TestRefWriteUntilDrained(t *testing.T) {
+func TestRefWriteUntilDrained(t *testing.T) { inEach(t, testRefWriteUntilDrained) }
+
+func testRefWriteUntilDrained(t *testing.T, v variant) {
 	refs, drained := make(chan engine.Ref, 1), make(chan struct{}, 1)
 	h := &drainer{drained: func(*engine.Conn) {
 		select {
@@ -393,7 +429,7 @@ func TestRefWriteUntilDrained(t *testing.T) {
 		}
 	}}
 	h.open = func(c *engine.Conn) { refs <- c.Ref() }
-	s := inGoroutine.start(t, "", engine.Config{Handler: h, HighWater: 1000, LowWater: 10})
+	s := v.start(t, "", engine.Config{Handler: h, HighWater: 1000, LowWater: 10})
 	c := s.dial(t)
 	ref := <-refs
 	const total = 4 << 20

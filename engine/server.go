@@ -26,10 +26,13 @@ type Server struct {
 	life    context.Context // done when Shutdown begins
 	endLife context.CancelFunc
 	turn    chan struct{} // model serial: a token for the one connection
+	backend Backend       // model event: what the loops use
+	lacking error         // model event: why it is not the best one
 
 	// Atomic.
 	counters   counters
 	nextID     atomic.Uint64
+	noticed    sync.Once    // of noticeBackend
 	slots      atomic.Int64 // connections that count for MaxConns
 	handshakes atomic.Int64
 
@@ -95,7 +98,43 @@ func New(cfg Config) (*Server, error) {
 			return nil, err
 		}
 	}
-	return newServer(cfg), nil
+	backend, lacking, err := cfg.chooseBackend()
+	if err != nil {
+		return nil, err
+	}
+	s := newServer(cfg)
+	s.backend, s.lacking = backend, lacking
+	return s, nil
+}
+
+// Backend gives the backend in use: Uring or Epoll under the model EventLoop, and
+// nothing under the others.
+func (s *Server) Backend() Backend { return s.backend }
+
+// noticeBackend tells once that the backend is not the best one.
+func (s *Server) noticeBackend() {
+	s.noticed.Do(func() {
+		if s.lacking != nil {
+			s.observe(Event{Kind: EventNotice, Text: "the event loops use " + string(s.backend), Err: s.lacking})
+		}
+	})
+}
+
+// chooseBackend gives the backend, and why it is not the best one if it is not.
+func (c *Config) chooseBackend() (b Backend, lacking, err error) {
+	if c.Model != EventLoop {
+		return "", nil, nil
+	}
+	if c.Backend != "" && c.Backend != Auto {
+		return c.Backend, nil, probeBackend(c.Backend)
+	}
+	for _, b := range Backends()[1:] {
+		if err = probeBackend(b); err == nil {
+			return b, lacking, nil
+		}
+		lacking = errors.Join(lacking, err)
+	}
+	return "", nil, lacking
 }
 
 // newServer makes a server of a configuration that was checked.
@@ -278,7 +317,7 @@ func (s *Server) observe(e Event) {
 func (s *Server) opened(c *Conn) {
 	s.counters.open.Add(1)
 	s.counters.accepted.Add(1)
-	s.observe(Event{Kind: EventOpen, ID: c.id, Peer: c.peer, Local: c.local})
+	s.observe(Event{Kind: EventOpen, ID: c.id, Peer: c.peer, Local: *c.local})
 }
 
 // refuse counts and reports a peer that is turned away.
@@ -291,7 +330,7 @@ func (s *Server) refuse(peer, local socket.Addr, err error) {
 func (s *Server) panicked(c *Conn, value any) *End {
 	err := &PanicError{Value: value, Stack: debug.Stack()}
 	s.observe(Event{
-		Kind: EventError, ID: c.id, Peer: c.peer, Local: c.local,
+		Kind: EventError, ID: c.id, Peer: c.peer, Local: *c.local,
 		Text: "handler panicked", Err: err, Stack: err.Stack,
 	})
 	return &End{By: Local, How: Failed, Err: err}

@@ -45,9 +45,11 @@ func TestNewChecksConfig(t *testing.T) {
 	}
 }
 
-func TestServeEnds(t *testing.T) {
+func TestServeEnds(t *testing.T) { inEach(t, testServeEnds) }
+
+func testServeEnds(t *testing.T, v variant) {
 	newServer := func(t *testing.T) *engine.Server {
-		s, err := engine.New(engine.Config{Handler: newEcho()})
+		s, err := engine.New(engine.Config{Model: v.model, Backend: v.backend, Handler: newEcho()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,8 +103,10 @@ func TestServeEnds(t *testing.T) {
 }
 
 // A context's end stops accepting; the connections go on, and so may another Serve.
-func TestServeAgain(t *testing.T) {
-	s, err := engine.New(engine.Config{Handler: newEcho()})
+func TestServeAgain(t *testing.T) { inEach(t, testServeAgain) }
+
+func testServeAgain(t *testing.T, v variant) {
+	s, err := engine.New(engine.Config{Model: v.model, Backend: v.backend, Handler: newEcho()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,8 +138,10 @@ func TestServeAgain(t *testing.T) {
 }
 
 // A second Shutdown forces what the first one waits for.
-func TestShutdownTwice(t *testing.T) {
-	s := inGoroutine.start(t, "flood", engine.Config{})
+func TestShutdownTwice(t *testing.T) { inEach(t, testShutdownTwice) }
+
+func testShutdownTwice(t *testing.T, v variant) {
+	s := v.start(t, "flood", engine.Config{})
 	c := s.dial(t)
 	c.want("\x00")
 	first := make(chan error, 1)
@@ -152,11 +158,13 @@ func TestShutdownTwice(t *testing.T) {
 }
 
 // A handler that does not return does not hold up Shutdown for ever.
-func TestShutdownStuckHandler(t *testing.T) {
+func TestShutdownStuckHandler(t *testing.T) { inEach(t, testShutdownStuckHandler) }
+
+func testShutdownStuckHandler(t *testing.T, v variant) {
 	hold := make(chan struct{})
 	entered := make(chan struct{})
 	h := &handler{open: func(*engine.Conn) { close(entered); <-hold }}
-	s, err := engine.New(engine.Config{Handler: h})
+	s, err := engine.New(engine.Config{Model: v.model, Backend: v.backend, Handler: h})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,9 +192,11 @@ func TestShutdownStuckHandler(t *testing.T) {
 }
 
 // A handler that ends its goroutine leaves nothing behind.
-func TestHandlerGoexit(t *testing.T) {
+func TestHandlerGoexit(t *testing.T) { inEach(t, testHandlerGoexit) }
+
+func testHandlerGoexit(t *testing.T, v variant) {
 	h := &handler{data: func(*engine.Conn) { exitGoroutine() }}
-	s := inGoroutine.start(t, "", engine.Config{Handler: h})
+	s := v.start(t, "", engine.Config{Handler: h})
 	c := s.dial(t)
 	c.send("x")
 	c.wantReset()
@@ -194,8 +204,10 @@ func TestHandlerGoexit(t *testing.T) {
 }
 
 // A record as JSON has the fields of a close event.
-func TestRecordJSON(t *testing.T) {
-	s := inGoroutine.start(t, "echo", engine.Config{})
+func TestRecordJSON(t *testing.T) { inEach(t, testRecordJSON) }
+
+func testRecordJSON(t *testing.T, v variant) {
+	s := v.start(t, "echo", engine.Config{})
 	c := s.dial(t)
 	c.send("hello")
 	c.want("hello")
@@ -296,8 +308,10 @@ func TestAccepted(t *testing.T) {
 }
 
 // TestBlockingAddTraffic: what went by the engine is in the record all the same.
-func TestBlockingAddTraffic(t *testing.T) {
-	s := inGoroutine.start(t, "", engine.Config{Handler: engine.Blocking(func(_ context.Context, conn net.Conn) error {
+func TestBlockingAddTraffic(t *testing.T) { inEach(t, testBlockingAddTraffic) }
+
+func testBlockingAddTraffic(t *testing.T, v variant) {
+	s := v.start(t, "", engine.Config{Handler: engine.Blocking(func(_ context.Context, conn net.Conn) error {
 		conn.(interface{ AddTraffic(received, sent int64) }).AddTraffic(1000, 2000)
 		_, err := conn.Write([]byte("hello"))
 		return err

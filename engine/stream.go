@@ -20,15 +20,10 @@ import (
 // goroutine is enough: it waits either in a write or in a read, and the inbox
 // wakes it from both.
 type stream struct {
-	link           // immutable after start, except for the Conn: owned by the loop
-	box      inbox // has its own lock
-	out      output
+	talk
+	box      inbox     // has its own lock
 	tls      *tls.Conn // nil without TLS; it reads and writes through wire
-	first    Side      // who sent the first FIN
 	nowait   bool      // reads must not wait
-	stopBy   time.Time // while draining: when to close in any case
-	closeBy  time.Time // while closing: when the output must have moved
-	opened   bool      // Handler.Open was called
 	notified bool      // close_notify is in the output, or was sent
 
 	// Of a SEQPACKET socket, where each write is a message.
@@ -74,57 +69,34 @@ func (st *stream) run() {
 // serve runs turns until the end is decided or everything is said.
 func (st *stream) serve() {
 	c := &st.c
-	st.opened = true
-	if c.idle > 0 {
-		c.touch()
-		st.rearm(c)
-	}
-	st.call(st.s.handler.open)
+	st.begin()
 	for c.end == nil && !st.done() {
 		st.turn()
 	}
 }
 
-// done reports that nothing is left but to close in order.
-func (st *stream) done() bool {
-	c := &st.c
-	return c.finSent && (c.closing || c.eof) && st.out.len() == 0 && !st.box.pending.Load()
-}
+// done: and nobody wants anything more.
+func (st *stream) done() bool { return st.talk.done() && !st.box.pending.Load() }
 
 // turn does the next thing.
 func (st *stream) turn() {
-	c := &st.c
-	switch {
-	case st.box.pending.Load():
+	if st.box.pending.Load() {
 		st.take()
-	case st.drainable():
-		st.drained()
-	case st.out.len() > 0:
-		st.flush()
-	case (c.wclosed || c.closing) && !c.finSent:
-		st.sendFIN()
-	case c.again && c.in.len() > 0 && !c.paused:
-		c.again = false
-		st.call(st.s.handler.data)
-	case c.paused || c.eof:
-		st.park()
-	default:
-		st.receive()
+		return
 	}
-}
-
-// call runs a piece of the handler. A panic in it ends the connection.
-func (st *stream) call(fn func(*Conn)) {
-	c := &st.c
-	c.calls++
-	defer st.called()
-	fn(c)
-}
-
-func (st *stream) called() {
-	st.c.calls--
-	if v := recover(); v != nil {
-		st.c.finish(st.s.panicked(&st.c, v))
+	switch st.next(st.box.refused.Load()) {
+	case stepDrained:
+		st.drained()
+	case stepFlush:
+		st.flush()
+	case stepFIN:
+		st.sendFIN()
+	case stepOffer:
+		st.offer()
+	case stepPark:
+		st.park()
+	case stepReceive:
+		st.receive()
 	}
 }
 
@@ -161,42 +133,16 @@ func (st *stream) apply(items []item) {
 	st.mirror()
 }
 
-// drain begins the end that Shutdown wants. While reading is paused or over,
-// the handler is about to do something: it may.
-func (st *stream) drain() {
-	c := &st.c
-	if st.s.handler.stop != nil {
-		st.call(st.s.handler.stop)
-		return
-	}
-	c.draining = true
-	st.stopBy = time.Now().Add(drainReads)
-}
-
-// drainable reports that a write was refused, or might have been, and that
-// there is room again.
-func (st *stream) drainable() bool {
-	c := &st.c
-	return (c.blocked || st.box.refused.Load()) && !c.closing && st.out.len() <= st.s.cfg.LowWater
-}
-
-// drained tells the handler that it may write again, and offers it once more
-// what it left unread meanwhile.
+// drained tells the handler that it may write again.
 func (st *stream) drained() {
-	c := &st.c
 	st.box.heed()
-	c.blocked, c.again = false, true
-	if st.s.handler.drained != nil {
-		st.call(st.s.handler.drained)
-	}
+	st.talk.drained()
 }
 
 // send is Conn.Write.
 func (st *stream) send(c *Conn, b []byte) (int, error) {
-	if st.out.len() >= st.s.cfg.HighWater {
-		c.blocked = true
-		st.s.counters.backpressure.Add(1)
-		return 0, ErrBackpressure
+	if err := st.refused(); err != nil {
+		return 0, err
 	}
 	st.put(b)
 	if c.end != nil {
@@ -215,7 +161,7 @@ func (st *stream) put(b []byte) {
 	} else {
 		c.sent.Add(int64(n))
 	}
-	c.blocked = c.blocked || st.out.len() >= st.s.cfg.HighWater
+	st.mark()
 }
 
 func (st *stream) append(b []byte) {
@@ -251,7 +197,7 @@ func (st *stream) mirror() {
 // flush writes once, and waits for room if there is none.
 func (st *stream) flush() {
 	c := &st.c
-	if c.closing && st.closeBy.IsZero() {
+	if c.closing && st.closeBy == 0 {
 		st.progress()
 	}
 	n, err := st.sock.Send(st.ready(), 0)
@@ -273,30 +219,16 @@ func (st *stream) flushed(n int) {
 	if st.packetwise {
 		st.packets = st.packets[1:]
 	}
-	st.c.touch()
 	if st.tls == nil {
 		st.c.sent.Add(int64(n))
 	}
-	if st.c.closing {
-		st.progress()
-	}
-}
-
-// progress moves the time by which a closing connection must get rid of more.
-func (st *stream) progress() {
-	if st.out.len() > 0 {
-		stall := st.c.idle
-		setDefault(&stall, closeStall)
-		st.closeBy = time.Now().Add(stall)
-		st.box.arm(st.deadline())
-	}
+	st.moved()
 }
 
 // receive reads once and tells the handler what came.
 func (st *stream) receive() {
 	c := &st.c
-	if c.in.len() >= st.s.cfg.ReadBuffer {
-		c.finish(&End{By: Local, How: Failed, Err: ErrBufferFull})
+	if st.full() {
 		return
 	}
 	st.nowait = c.draining
@@ -309,8 +241,8 @@ func (st *stream) receive() {
 	}
 	if err != nil && c.end == nil {
 		st.readFailed(err)
-	} else if c.draining && time.Now().After(st.stopBy) {
-		c.closing = true
+	} else {
+		st.stopReading()
 	}
 }
 
@@ -346,52 +278,28 @@ func (st *stream) readWire(b []byte) (int, error) {
 
 // readFailed acts on the error of a read.
 func (st *stream) readFailed(err error) {
-	c := &st.c
-	end := endOf(err)
 	switch {
 	case errors.Is(err, errNothing):
-		c.closing = true // drained: all that had arrived was served
+		st.c.closing = true // drained: all that had arrived was served
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		st.expired()
-	case end.How == FIN:
-		st.peerClosed()
 	default:
-		c.finish(end)
+		st.readEnded(err)
 	}
 }
 
-// peerClosed acts on the peer's FIN.
-func (st *stream) peerClosed() {
-	c := &st.c
-	c.eof = true
-	if st.first == "" {
-		st.first = Peer
-	}
-	if st.s.handler.half == nil {
-		c.closing = true
-		return
-	}
-	st.call(st.s.handler.half)
-}
-
-// sendFIN closes the way out once the output has left. Where the connection is
-// closed right after the peer's FIN, close(2) does it.
+// sendFIN closes the way out once the output has left.
 func (st *stream) sendFIN() {
-	c := &st.c
 	if st.tls != nil && !st.notified {
 		st.notified = true
 		_ = st.tls.CloseWrite() // close_notify joins the output, which must leave first
 		return
 	}
-	c.finSent = true
-	if st.first == "" {
-		st.first = Local
-	}
-	if c.closing && c.eof {
+	if !st.fin() {
 		return
 	}
 	if err := st.sock.Shutdown(socket.ShutWR); err != nil {
-		c.finish(endOf(err))
+		st.c.finish(endOf(err))
 	}
 }
 
@@ -402,18 +310,6 @@ func (st *stream) park() {
 	if !deadline.IsZero() && !time.Now().Before(deadline) {
 		st.expired()
 	}
-}
-
-// deadline is when the loop must wake by itself; zero: never.
-func (st *stream) deadline() time.Time {
-	c := &st.c
-	switch {
-	case c.closing && st.out.len() > 0:
-		return st.closeBy
-	case c.idle > 0:
-		return c.last.Add(c.idle)
-	}
-	return time.Time{}
 }
 
 // rearm puts the deadline to work.

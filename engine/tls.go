@@ -33,7 +33,7 @@ func (w *wire) Write(b []byte) (int, error) {
 // the deadlines, except those that a Blocking handler sets.
 
 func (w *wire) Close() error                      { return nil }
-func (w *wire) LocalAddr() net.Addr               { return w.netAddr(w.st.c.local) }
+func (w *wire) LocalAddr() net.Addr               { return w.netAddr(*w.st.c.local) }
 func (w *wire) RemoteAddr() net.Addr              { return w.netAddr(w.st.c.peer) }
 func (w *wire) SetDeadline(t time.Time) error     { return w.deadline(w.st.sock.SetDeadline, t) }
 func (w *wire) SetReadDeadline(t time.Time) error { return w.deadline(w.st.sock.SetReadDeadline, t) }

@@ -167,3 +167,7 @@ func decodeRare(b []byte) Addr {
 	}
 	return a
 }
+
+// RawAddr gives an address in the kernel's form, as accept(2) or getpeername(2) wrote it, for those
+// who make such calls themselves; what is empty, too short or of another family is the invalid Addr.
+func RawAddr(b []byte) Addr { return decodeAddr(b) }

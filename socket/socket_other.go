@@ -95,3 +95,6 @@ func AppendHopLimit(b []byte, _ int) []byte            { return b }
 func AppendTOS(b []byte, _ int) []byte                 { return b }
 func AppendTrafficClass(b []byte, _ int) []byte        { return b }
 func AppendSegmentSize(b []byte, _ int) []byte         { return b }
+
+// RawAddr gives the invalid Addr: there is no kernel whose form it knows.
+func RawAddr([]byte) Addr { return Addr{} }

@@ -32,9 +32,10 @@ type Event struct {
 	Endpoint endpoint.Endpoint // the line's endpoint, with the real port
 
 	// Of listening events.
-	Addrs       []socket.Addr // every address that is listened on
-	Model       engine.Model  // how its connections are served
-	Fingerprint string        // of the certificate, over TLS; else empty
+	Addrs       []socket.Addr  // every address that is listened on
+	Model       engine.Model   // how its connections are served
+	Backend     engine.Backend // under the model event: with what
+	Fingerprint string         // of the certificate, over TLS; else empty
 
 	// Of open, close and refuse events, and of those notices and errors that
 	// come from the engine: all it said. Conn.Kind is empty elsewhere.

@@ -146,6 +146,8 @@ func (s *slot) engineConfig(handler engine.Handler) (engine.Config, error) {
 	e := s.line.Endpoint
 	cfg := engine.Config{
 		Model:    s.model,
+		Backend:  engine.Backend(e.Backend()),
+		Loops:    e.Loops(),
 		Handler:  handler,
 		MaxConns: e.MaxConns(),
 		Idle:     e.Idle(),
@@ -255,7 +257,9 @@ func closeAll(sockets []*socket.Socket) {
 // listening is the event for a slot that clients can connect to: the sockets
 // listen since they were opened, so whoever connects is served in the end.
 func (s *slot) listening() Event {
-	return Event{Kind: Listening, Addrs: s.bound.Addrs(), Model: s.model, Fingerprint: s.fingerprint}
+	return Event{
+		Kind: Listening, Addrs: s.bound.Addrs(), Model: s.model, Backend: s.server.Backend(), Fingerprint: s.fingerprint,
+	}
 }
 
 // pause stops accepting: when it returns, no connection is on its way from the

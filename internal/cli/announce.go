@@ -38,6 +38,9 @@ func (a *app) announce(e listeningEvent, notices []string) {
 	if e.Service != "" {
 		text += "  " + e.Service
 	}
+	if e.Backend != "" {
+		text += "  (event loops on " + e.Backend + ")"
+	}
 	a.say("sock: %s", text)
 	if e.Fingerprint != "" {
 		a.say("sock: the certificate's fingerprint is %s", e.Fingerprint)

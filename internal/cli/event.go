@@ -18,6 +18,7 @@ type listeningEvent struct {
 	Port        int      `json:"port,omitempty"`
 	Service     string   `json:"service,omitempty"`
 	Model       string   `json:"model,omitempty"`
+	Backend     string   `json:"backend,omitempty"`
 	Fingerprint string   `json:"fingerprint,omitempty"`
 	PID         int      `json:"pid"`
 }

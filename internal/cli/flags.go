@@ -45,8 +45,11 @@ func newEndpointFlags(cmd *cobra.Command, side endpoint.Where) *endpointFlags {
 		if o.Kind == endpoint.KindFlag {
 			added.NoOptDefVal = "on"
 		}
-		if o.Name == "model" {
+		switch o.Name {
+		case "model":
 			_ = cmd.RegisterFlagCompletionFunc(o.Name, cobra.FixedCompletions(endpoint.Models(), cobra.ShellCompDirectiveNoFileComp))
+		case "backend":
+			_ = cmd.RegisterFlagCompletionFunc(o.Name, cobra.FixedCompletions(endpoint.Backends(), cobra.ShellCompDirectiveNoFileComp))
 		}
 	}
 	return f

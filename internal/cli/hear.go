@@ -32,7 +32,7 @@ func (a *app) hearMany(ctx context.Context, ep endpoint.Endpoint, r rules) error
 	defer over(nil)
 	h := &hearing{a: a, ep: ep, out: &writer{out: a.stdout, over: over}, rules: r, arrived: make(chan struct{}, 1)}
 	server, err := engine.New(engine.Config{
-		Model: engine.Model(ep.Model()), Handler: engine.Blocking(h.hear), MaxConns: ep.MaxConns(),
+		Model: engine.Model(ep.Model()), Backend: engine.Backend(ep.Backend()), Loops: ep.Loops(), Handler: engine.Blocking(h.hear), MaxConns: ep.MaxConns(),
 		Admit: admit(ep), Idle: ep.Idle(), TLS: l.TLSConfig(), Observe: a.observer(l.Endpoint()),
 	})
 	if err != nil {
@@ -42,6 +42,7 @@ func (a *app) hearMany(ctx context.Context, ep endpoint.Endpoint, r rules) error
 	if e.Model = ep.Model(); e.Model == "" {
 		e.Model = string(engine.Goroutine)
 	}
+	e.Backend = string(server.Backend())
 	a.announce(e, l.Notices())
 	if err := a.ready(e.Endpoint); err != nil {
 		return err

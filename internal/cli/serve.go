@@ -116,7 +116,7 @@ func (s *serving) listening(e up.Event) {
 	s.mu.Unlock()
 	told := listeningEvent{
 		Endpoint: place(e.Endpoint), Addresses: []string{}, Port: int(e.Endpoint.PortNumber()),
-		Service: saying(e.Line), Model: string(e.Model), Fingerprint: e.Fingerprint, PID: os.Getpid(),
+		Service: saying(e.Line), Model: string(e.Model), Backend: string(e.Backend), Fingerprint: e.Fingerprint, PID: os.Getpid(),
 	}
 	for _, addr := range e.Addrs {
 		told.Addresses = append(told.Addresses, addr.String())
