@@ -190,6 +190,9 @@ func (l *Listener) Setup(s *socket.Socket) error {
 	return setOptions(s, only, socket.Connected, 0)
 }
 
+// NeedsSetup reports whether Setup has anything to do.
+func (l *Listener) NeedsSetup() bool { return len(l.after) > 0 }
+
 // Conn is the connection of an accepted socket: the socket's own Conn, or a
 // [*TLSConn] that does its handshake on first use.
 func (l *Listener) Conn(s *socket.Socket) net.Conn {

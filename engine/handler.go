@@ -54,8 +54,10 @@ type HalfCloser interface {
 }
 
 // Stopper is a Handler that decides itself how its connections end when the
-// server shuts down. Without it a connection that is draining is closed as by
-// [Conn.Close] once the bytes that had arrived were given to Data.
+// server shuts down. Without it a connection that is draining goes on until its
+// peer ends it, or has sent nothing for a second: then it is closed as by
+// [Conn.Close]. What the peer sends even later is answered with a reset, never
+// dropped behind an orderly end.
 type Stopper interface {
 	// Stop says that [Server.Shutdown] has begun. The connection goes on
 	// until the handler or the peer ends it, or until Shutdown's context

@@ -14,7 +14,7 @@ const (
 	closeStall   = 2 * time.Minute        // output without progress after Close, where there is no idle limit
 	closeLingers = 5                      // Lingers: a lingering close in all
 	lingerBytes  = 64 << 20               // dropped by a lingering close before it gives up
-	drainReads   = time.Second            // how long a draining connection still reads
+	drainQuiet   = time.Second            // a draining connection is closed when nothing has come for so long
 	drainLinger  = 250 * time.Millisecond // Linger while the server shuts down
 )
 
@@ -49,6 +49,9 @@ func (st *stream) linger() *End {
 		st.box.arm(until)
 		n, err := st.sock.Recv(block[:cap(block)], 0)
 		dropped += n
+		if n > 0 && st.cut {
+			return severed()
+		}
 		if err == nil {
 			continue
 		}

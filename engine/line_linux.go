@@ -168,17 +168,15 @@ func (l *line) receive() (n int, more bool) {
 	if n > 0 {
 		c.touch()
 		c.received.Add(int64(n))
+		l.hush()
 		l.show(view)
 	}
 	switch {
 	case c.end != nil:
 		return n, false
 	case what == recvGot:
-		l.stopReading()
 	case what == recvEnded:
 		l.readEnded(err)
-	case what == recvNone && c.draining:
-		c.closing = true // drained: all that had arrived was served
 	default:
 		return n, false
 	}
@@ -257,7 +255,10 @@ func (l *line) drop() {
 		budget -= len(view)
 		l.linger.dropped += len(view)
 		switch {
-		case what == recvNone || what == recvSoon:
+		case len(view) > 0 && l.cut:
+			l.c.finish(severed())
+			return
+		case what == recvNone:
 			if budget < turnBudget {
 				l.lingerOn(time.Now())
 			}
@@ -370,7 +371,7 @@ func (l *line) expired(now time.Time) {
 	case l.linger != nil:
 		l.c.finish(&End{By: Local, How: FIN})
 	default:
-		l.c.finish(&End{By: Local, How: Timeout, Err: os.ErrDeadlineExceeded})
+		l.timeUp()
 	}
 	l.lp.enqueue(l)
 }

@@ -45,6 +45,5 @@ type reception int
 const (
 	recvGot   reception = iota // bytes
 	recvNone                   // nothing has arrived: the line will be enqueued when something has
-	recvSoon                   // something has arrived that recv cannot give yet: likewise
 	recvEnded                  // the peer's end of file, or an error
 )

@@ -350,3 +350,55 @@ func TestBlockingClosed(t *testing.T) {
 		})
 	}
 }
+
+// A peer that still speaks when Shutdown begins is heard to its end.
+func TestShutdownHearsThePeerOut(t *testing.T) { inEach(t, testShutdownHearsThePeerOut) }
+
+func testShutdownHearsThePeerOut(t *testing.T, v variant) {
+	s := v.start(t, "", engine.Config{Handler: newEcho()})
+	c := s.dial(t)
+	c.send("before")
+	c.want("before")
+	stopped := make(chan error, 1)
+	go func() { // waited for below
+		_, err := s.Shutdown(within(t, patience))
+		stopped <- err
+	}()
+	for range 50 {
+		c.send("after")
+		c.want("after")
+		time.Sleep(5 * time.Millisecond) // Shutdown begins somewhere in between
+	}
+	c.closeWrite()
+	c.wantEOF("")
+	if err := <-stopped; err != nil {
+		t.Errorf("Shutdown: got %v, want nil", err)
+	}
+	if r := s.log.waitKind(engine.EventClose).Record; r.Received != 6+50*5 || r.End.How != engine.FIN {
+		t.Errorf("record: %d bytes received, %v; want %d and fin", r.Received, &r.End, 6+50*5)
+	}
+}
+
+// A peer that was silent, and speaks again after it was closed for that, sees a
+// reset: what it says then is lost, and it must know.
+func TestShutdownResetsWhoSpeaksTooLate(t *testing.T) { inEach(t, testShutdownResetsWhoSpeaksTooLate) }
+
+func testShutdownResetsWhoSpeaksTooLate(t *testing.T, v variant) {
+	s := v.start(t, "", engine.Config{Handler: newEcho()})
+	c := s.dial(t)
+	c.send("before")
+	c.want("before")
+	stopped := make(chan error, 1)
+	go func() { // waited for below
+		_, err := s.Shutdown(within(t, patience))
+		stopped <- err
+	}()
+	c.wantEOF("") // the quiet is over
+	_, _ = c.Write([]byte("too late"))
+	if err := <-stopped; err != nil {
+		t.Errorf("Shutdown: got %v, want nil", err)
+	}
+	if r := s.log.waitKind(engine.EventClose).Record; r.End.How != engine.RST || !errors.Is(r.End.Err, engine.ErrShutdown) {
+		t.Errorf("record: %v; want a reset for the shutdown", &r.End)
+	}
+}

@@ -3,9 +3,7 @@ package engine
 import (
 	"crypto/tls"
 	"errors"
-	"net"
 	"os"
-	"syscall"
 	"time"
 
 	"sock/socket"
@@ -23,7 +21,6 @@ type stream struct {
 	talk
 	box      inbox     // has its own lock
 	tls      *tls.Conn // nil without TLS; it reads and writes through wire
-	nowait   bool      // reads must not wait
 	notified bool      // close_notify is in the output, or was sent
 
 	// Of a SEQPACKET socket, where each write is a message.
@@ -231,24 +228,18 @@ func (st *stream) receive() {
 	if st.full() {
 		return
 	}
-	st.nowait = c.draining
 	n, err := st.read(st.room())
 	if n > 0 {
 		c.in.filled(n)
 		c.touch()
 		c.received.Add(int64(n))
+		st.hush()
 		st.call(st.s.handler.data)
 	}
 	if err != nil && c.end == nil {
 		st.readFailed(err)
-	} else {
-		st.stopReading()
 	}
 }
-
-// errNothing says that reading would have to wait. It looks like a deadline,
-// the one passing error that crypto/tls goes on after.
-var errNothing = &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}
 
 // read reads payload.
 func (st *stream) read(b []byte) (int, error) {
@@ -260,17 +251,11 @@ func (st *stream) read(b []byte) (int, error) {
 
 func (st *stream) readWire(b []byte) (int, error) {
 	var flags socket.Flags
-	if st.nowait {
-		flags |= socket.MsgDontWait
-	}
 	if st.packetwise {
 		flags |= socket.MsgTrunc
 	}
 	n, err := st.sock.Recv(b, flags)
-	switch {
-	case errors.Is(err, syscall.EAGAIN):
-		return 0, errNothing
-	case n > len(b): // of a message that was cut
+	if n > len(b) { // of a message that was cut
 		return 0, ErrBufferFull
 	}
 	return n, err
@@ -278,14 +263,11 @@ func (st *stream) readWire(b []byte) (int, error) {
 
 // readFailed acts on the error of a read.
 func (st *stream) readFailed(err error) {
-	switch {
-	case errors.Is(err, errNothing):
-		st.c.closing = true // drained: all that had arrived was served
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		st.expired()
-	default:
-		st.readEnded(err)
+		return
 	}
+	st.readEnded(err)
 }
 
 // sendFIN closes the way out once the output has left.
@@ -325,6 +307,6 @@ func (st *stream) expired() {
 	case deadline.IsZero() || time.Now().Before(deadline):
 		st.box.arm(deadline)
 	default:
-		st.c.finish(&End{By: Local, How: Timeout, Err: os.ErrDeadlineExceeded})
+		st.timeUp()
 	}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"os"
 	"time"
 )
 
@@ -12,7 +13,8 @@ type talk struct {
 	out     output  // what the handler has written and the kernel has not been given
 	flying  int     // bytes that the kernel was given and has not taken yet; only a line has such
 	first   Side    // who sent the first FIN
-	stopBy  instant // while draining: when to close in any case
+	cut     bool    // closed by draining: the peer might not have finished
+	quietBy instant // while draining: when to close if nothing comes
 	closeBy instant // while closing: when the output must have moved
 }
 
@@ -28,8 +30,9 @@ const (
 	stepPark                // nothing, until another goroutine asks: reading is paused or over
 )
 
-// next gives the next step; owed: a write through a Ref was refused. While output waits for the kernel nothing is read,
-// so that a peer who does not read what we send cannot make us hold more.
+// next gives the next step; owed says that a write through a Ref was refused.
+// While output waits for the kernel nothing is read, so that a peer who does not
+// read what we send cannot make us hold more.
 func (t *talk) next(owed bool) step {
 	c := &t.c
 	unsent := t.unsent()
@@ -83,8 +86,9 @@ func (t *talk) called() {
 	}
 }
 
-// drain begins the end that Shutdown wants. While reading is paused or over,
-// the handler is about to do something: it may.
+// drain begins the end that Shutdown wants: the connection goes on until its
+// peer has been silent for a while. While reading is paused or over, the
+// handler is about to do something: it may.
 func (t *talk) drain() {
 	c := &t.c
 	if t.s.handler.stop != nil {
@@ -92,8 +96,35 @@ func (t *talk) drain() {
 		return
 	}
 	c.draining = true
-	t.stopBy = instantOf(time.Now().Add(drainReads))
+	t.hush()
 }
+
+// hush moves the time by which a draining connection must be heard of again.
+func (t *talk) hush() {
+	if t.c.draining {
+		t.quietBy = instantOf(time.Now().Add(drainQuiet))
+		t.c.owner.rearm(&t.c)
+	}
+}
+
+// listens reports that a draining connection waits for its peer's next bytes.
+func (t *talk) listens() bool {
+	c := &t.c
+	return c.draining && !c.closing && !c.paused && !c.eof && t.unsent() == 0
+}
+
+// timeUp acts on a deadline that is over.
+func (t *talk) timeUp() {
+	if t.listens() {
+		t.c.closing, t.cut = true, true
+		return
+	}
+	t.c.finish(&End{By: Local, How: Timeout, Err: os.ErrDeadlineExceeded})
+}
+
+// severed is the end of a connection that was closed by draining while its
+// peer still sent: with FIN the peer would take a part for the whole.
+func severed() *End { return &End{By: Local, How: RST, Err: ErrShutdown} }
 
 // drained tells the handler that it may write again, and offers it once more
 // what it left unread meanwhile.
@@ -127,6 +158,7 @@ func (t *talk) mark() { t.c.blocked = t.c.blocked || t.unsent() >= t.s.cfg.HighW
 // moved notes that the kernel has taken output.
 func (t *talk) moved() {
 	t.c.touch()
+	t.hush()
 	if t.c.closing {
 		t.progress()
 	}
@@ -149,13 +181,6 @@ func (t *talk) full() bool {
 	}
 	t.c.finish(&End{By: Local, How: Failed, Err: ErrBufferFull})
 	return true
-}
-
-// stopReading ends reading when a connection has been draining for too long.
-func (t *talk) stopReading() {
-	if t.c.draining && instantOf(time.Now()) > t.stopBy {
-		t.c.closing = true
-	}
 }
 
 // readEnded acts on the error of a read that is no passing one: the peer's FIN
@@ -194,6 +219,8 @@ func (t *talk) deadline() time.Time {
 	switch {
 	case c.closing && t.unsent() > 0:
 		return t.closeBy.time()
+	case t.listens():
+		return t.quietBy.time()
 	case c.idle > 0:
 		return (c.last + instant(c.idle)).time()
 	}

@@ -51,7 +51,6 @@ type ring struct {
 	ring      *uring.Ring
 	buffers   *uring.Buffers
 	complete  func(uring.CQE) // completed, made a func once
-	reading   bool            // completions are being read: more may be there
 	fresh     []byte          // what has just come for the line that is advanced
 	freshLine *line
 }
@@ -193,22 +192,8 @@ func (p *ring) recv(l *line, limit int) ([]byte, reception, error) {
 		return nil, recvEnded, io.EOF
 	case !r.armed && !p.arm(l, false):
 		return nil, recvEnded, errNoEntry
-	case l.c.draining && p.underWay(l):
-		return nil, recvSoon, nil
 	}
 	return nil, recvNone, nil
-}
-
-// underWay reports whether something has arrived that the kernel has not
-// handed over yet.
-func (p *ring) underWay(l *line) bool {
-	if p.reading {
-		p.lp.enqueue(l)
-		return true
-	}
-	var one [1]byte
-	_, errno := recvFDFlags(int(l.fd), one[:], unix.MSG_DONTWAIT|unix.MSG_PEEK)
-	return errno != syscall.EAGAIN
 }
 
 // settle drops what the last recv gave of what is held.
@@ -285,13 +270,11 @@ func (p *ring) wait(timeout time.Duration) error {
 	if err != nil {
 		return err
 	}
-	p.reading = true
 	p.ring.Each(p.complete)
 	for p.ring.Overflowed() && err == nil {
 		err = p.ring.Poll()
 		p.ring.Each(p.complete)
 	}
-	p.reading = false
 	return err
 }
 
@@ -456,7 +439,7 @@ func (p *ring) sent(l *line, c uring.CQE) {
 func (l *line) content() bool {
 	c, r := &l.c, &l.ring
 	return r.armed && r.held == nil && !r.eof && r.errno == 0 && l.linger == nil && c.end == nil &&
-		l.out.len() == 0 && !c.blocked && !l.owed.Load() && !c.closing && !c.wclosed && !c.again && !c.draining
+		l.out.len() == 0 && !c.blocked && !l.owed.Load() && !c.closing && !c.wclosed && !c.again
 }
 
 func (p *ring) close() {

@@ -156,7 +156,7 @@ func (s *slot) engineConfig(handler engine.Handler) (engine.Config, error) {
 		Child:    func() (*exec.Cmd, error) { return s.cfg.Child(s.line) },
 	}
 	l, ok := s.bound.(*endpoint.Listener)
-	if ok {
+	if ok && l.NeedsSetup() {
 		cfg.Accepted = l.Setup
 	}
 	if ok && l.IsTLS() {
