@@ -8,6 +8,7 @@ import (
 	"net"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -279,18 +280,18 @@ func TestAccepted(t *testing.T) {
 		}
 		t.Run(v.name, func(t *testing.T) {
 			no := errors.New("not this one")
-			calls, admitted := 0, 0 // by the one accepting goroutine, before what the client sees
+			var calls, admitted atomic.Int64 // by whoever accepts, before what the client sees
 			s := v.start(t, "echo", engine.Config{
 				Accepted: func(sock *socket.Socket) error {
 					if _, err := sock.PeerAddr(); err != nil {
 						t.Errorf("PeerAddr of an accepted socket: %v", err)
 					}
-					if calls++; calls == 1 {
+					if calls.Add(1) == 1 {
 						return no
 					}
 					return socket.Priority.Set(sock, 5)
 				},
-				Admit: func(socket.Addr) error { admitted++; return nil },
+				Admit: func(socket.Addr) error { admitted.Add(1); return nil },
 			})
 			s.wantTurnedAway(t)
 			if e := s.log.waitKind(engine.EventRefuse); !errors.Is(e.Err, no) {
@@ -300,7 +301,7 @@ func TestAccepted(t *testing.T) {
 			c.send("x")
 			c.want("x")
 			s.log.waitKind(engine.EventOpen)
-			if calls != 2 || admitted != 1 {
+			if calls, admitted := calls.Load(), admitted.Load(); calls != 2 || admitted != 1 {
 				t.Errorf("got %d calls of Accepted, %d of Admit; want 2, 1", calls, admitted)
 			}
 		})
