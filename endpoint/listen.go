@@ -118,6 +118,10 @@ type Listener struct {
 // listen, on the listening socket; those that accepted sockets do not inherit
 // are set on each.
 //
+// The options that concern serving (idle, max-conns, allow, deny, model, backend,
+// loops) do nothing here: they are for whoever serves what is accepted, as package
+// up does, with Endpoint.Idle, MaxConns, Access, Model, Backend and Loops.
+//
 // The error is a [*ListenError], which names who has the port where that can be seen.
 func (c ListenConfig) Listen(ctx context.Context, e Endpoint) (*Listener, error) {
 	if err := e.Check(ForListen); err != nil {

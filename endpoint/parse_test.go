@@ -97,7 +97,8 @@ func TestParse(t *testing.T) {
 func checkRoundTrip(t interface {
 	Helper()
 	Errorf(string, ...any)
-}, e Endpoint) {
+}, e Endpoint,
+) {
 	t.Helper()
 	text := e.String()
 	again, err := Parse(text)

@@ -162,5 +162,7 @@ func (c *Conn) WriteTo(w io.Writer) (int64, error) {
 }
 
 // onlyWriter hides Conn.ReadFrom, and onlyReader Conn.WriteTo, from io.Copy, which would call them again.
-type onlyWriter struct{ io.Writer }
-type onlyReader struct{ io.Reader }
+type (
+	onlyWriter struct{ io.Writer }
+	onlyReader struct{ io.Reader }
+)

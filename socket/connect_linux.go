@@ -26,7 +26,8 @@ func (s *Socket) Connect(ctx context.Context, a Addr) error {
 }
 
 // ConnectEx is Connect that gives the kernel's refusal as a value: 0 when connected, ECONNREFUSED,
-// and so on. The error is for what is no refusal: the context, the deadline, Close.
+// and so on. The error is for what is no refusal: the context, the deadline, Close. The errno is then 0
+// too, so look at the error first.
 func (s *Socket) ConnectEx(ctx context.Context, a Addr) (syscall.Errno, error) {
 	err := s.Connect(ctx, a)
 	var call *os.SyscallError

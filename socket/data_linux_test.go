@@ -281,9 +281,7 @@ func TestDataAllocatesNothing(t *testing.T) {
 	}
 	a, b := connected(t, INET, STREAM, TCP)
 	from, fromAddr := boundTest(t, INET, UDP)
-	to, addr := boundTest(t, INET6, UDP)
-	check(t, to.Close())
-	to, addr = boundTest(t, INET, UDP)
+	to, addr := boundTest(t, INET, UDP)
 	buf := make([]byte, 512)
 	out, in := messages(8, 64, addr), messages(8, 64, Addr{})
 	one, other := &Message{Buffers: [][]byte{buf[:64]}, Addr: addr}, &Message{Buffers: [][]byte{buf}}
@@ -347,7 +345,9 @@ func TestQuickCalls(t *testing.T) {
 		{family: INET, stream: true, from: true, to: true, batch: true},
 		{family: INET6, stream: true, from: true, to: true, batch: true},
 		{family: UNIX, stream: true, from: true},
-		{family: NETLINK}, {family: VSOCK}, {family: PACKET},
+		{family: NETLINK},
+		{family: VSOCK},
+		{family: PACKET},
 	} {
 		data, batch := newDataOp(nil, 0, tt.family), newBatchOp(tt.family, messages(1, 1, Addr{}), 0)
 		if data.quick != tt.stream || tt.family.isQuick() != tt.from || tt.family.isInet() != tt.to || batch.quick != tt.batch {

@@ -131,8 +131,10 @@ func TestErrorsOfPassedDeadline(t *testing.T) {
 	a, _ := connected(t, INET, STREAM, TCP)
 	check(t, a.SetDeadline(aLongTimeAgo))
 	calls := callsOf(a, loopback4)
-	for _, name := range []string{"accept", "connect", "send", "sendall", "recv", "recvinto", "sendto", "recvfrom",
-		"sendmsg", "recvmsg", "sendbatch", "recvbatch", "splice", "read", "write", "readfrom", "writeto", "accept-conn"} {
+	for _, name := range []string{
+		"accept", "connect", "send", "sendall", "recv", "recvinto", "sendto", "recvfrom",
+		"sendmsg", "recvmsg", "sendbatch", "recvbatch", "splice", "read", "write", "readfrom", "writeto", "accept-conn",
+	} {
 		t.Run(name, func(t *testing.T) {
 			err := calls[name]()
 			var timeout net.Error

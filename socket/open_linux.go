@@ -66,8 +66,10 @@ func Pair(family Family, typ Type, proto Protocol) (a, b *Socket, err error) {
 		fds = [2]int{-1, -1}
 	}
 	if t.on() {
-		t.end(Call{Name: "socketpair", FD: fds[0], Peer: fds[1], Network: networkName(family, typ, proto),
-			Family: family, Type: typ, Protocol: proto, Err: err})
+		t.end(Call{
+			Name: "socketpair", FD: fds[0], Peer: fds[1], Network: networkName(family, typ, proto),
+			Family: family, Type: typ, Protocol: proto, Err: err,
+		})
 	}
 	if err != nil {
 		return nil, nil, err

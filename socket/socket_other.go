@@ -54,27 +54,36 @@ func (s *Socket) Close() error                                           { retur
 func (s *Socket) Detach() (int, error)                                   { return -1, errNotHere }
 func (s *Socket) Dup() (*Socket, error)                                  { return nil, errNotHere }
 func (s *Socket) LocalAddr() (Addr, error)                               { return Addr{}, errNotHere }
-func (s *Socket) PeerAddr() (Addr, error)                                { return Addr{}, errNotHere }
-func (s *Socket) Tuple() (Tuple, error)                                  { return Tuple{}, errNotHere }
-func (s *Socket) AtMark() (bool, error)                                  { return false, errNotHere }
-func (s *Socket) SetDeadline(time.Time) error                            { return errNotHere }
-func (s *Socket) SetReadDeadline(time.Time) error                        { return errNotHere }
-func (s *Socket) SetWriteDeadline(time.Time) error                       { return errNotHere }
-func (s *Socket) Control(func(fd int) error) error                       { return errNotHere }
-func (s *Socket) SyscallConn() (syscall.RawConn, error)                  { return nil, errNotHere }
-func (s *Socket) setsockopt(level, name int, value []byte) error         { return errNotHere }
-func (s *Socket) getsockopt(level, name int, b []byte) (int, error)      { return 0, errNotHere }
+
+func (s *Socket) PeerAddr() (Addr, error) { return Addr{}, errNotHere }
+
+func (s *Socket) Tuple() (Tuple, error) { return Tuple{}, errNotHere }
+
+func (s *Socket) AtMark() (bool, error)                             { return false, errNotHere }
+func (s *Socket) SetDeadline(time.Time) error                       { return errNotHere }
+func (s *Socket) SetReadDeadline(time.Time) error                   { return errNotHere }
+func (s *Socket) SetWriteDeadline(time.Time) error                  { return errNotHere }
+func (s *Socket) Control(func(fd int) error) error                  { return errNotHere }
+func (s *Socket) SyscallConn() (syscall.RawConn, error)             { return nil, errNotHere }
+func (s *Socket) setsockopt(level, name int, value []byte) error    { return errNotHere }
+func (s *Socket) getsockopt(level, name int, b []byte) (int, error) { return 0, errNotHere }
 
 // What the portable types are made of.
-func (s *Socket) networkName() string                                           { return "" }
-func (s *Socket) localAddr() Addr                                               { return Addr{} }
-func (s *Socket) peerAddr() Addr                                                { return Addr{} }
-func (s *Socket) blockingFile() (*os.File, error)                               { return nil, errNotHere }
-func (s *Socket) send(string, []byte, Flags, bool) (int, error)                 { return 0, errNotHere }
-func (s *Socket) recv(string, []byte, Flags, bool) (int, error)                 { return 0, errNotHere }
-func (s *Socket) sendTo(string, []byte, Flags, Addr) (int, error)               { return 0, errNotHere }
-func (s *Socket) recvFrom(string, []byte, Flags) (int, Addr, error)             { return 0, Addr{}, errNotHere }
-func (s *Socket) sendRegular(string, io.Reader, int64) (int64, bool, error)     { return 0, false, nil }
+func (s *Socket) networkName() string             { return "" }
+func (s *Socket) localAddr() Addr                 { return Addr{} }
+func (s *Socket) peerAddr() Addr                  { return Addr{} }
+func (s *Socket) blockingFile() (*os.File, error) { return nil, errNotHere }
+
+func (s *Socket) send(string, []byte, Flags, bool) (int, error) { return 0, errNotHere }
+
+func (s *Socket) recv(string, []byte, Flags, bool) (int, error) { return 0, errNotHere }
+
+func (s *Socket) sendTo(string, []byte, Flags, Addr) (int, error) { return 0, errNotHere }
+
+func (s *Socket) recvFrom(string, []byte, Flags) (int, Addr, error) { return 0, Addr{}, errNotHere }
+
+func (s *Socket) sendRegular(string, io.Reader, int64) (int64, bool, error) { return 0, false, nil }
+
 func (s *Socket) splice(string, syscall.RawConn, *Socket, int64) (int64, error) { return 0, errNotHere }
 
 // Parse is of no use on this system, where no control message can have been received.

@@ -35,7 +35,15 @@ const (
 type Interrupted struct{ Signal os.Signal }
 
 // Error names the signal.
-func (i Interrupted) Error() string { return "interrupted by " + i.Signal.String() }
+func (i Interrupted) Error() string {
+	switch i.Signal {
+	case os.Interrupt:
+		return "interrupted by SIGINT"
+	case syscall.SIGTERM:
+		return "interrupted by SIGTERM"
+	}
+	return "interrupted: " + i.Signal.String()
+}
 
 // app is one run of the command: its arguments, its streams, and what the
 // flags that every verb has say. Immutable once the flags are parsed, except

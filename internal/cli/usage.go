@@ -27,6 +27,14 @@ func (e *usageError) hint() string {
 	if e.cmd == nil {
 		return "sock --help lists the verbs"
 	}
+	if wrong, ok := errors.AsType[*syntax.Error](e.err); ok && !strings.HasPrefix(wrong.Text, "sock ") {
+		switch e.cmd.Name() { // the text is an endpoint, or a service line
+		case "connect", "listen", "echo":
+			return "sock help endpoints tells more"
+		case "up":
+			return "sock help services and sock help endpoints tell more"
+		}
+	}
 	return e.cmd.CommandPath() + " --help tells more"
 }
 
