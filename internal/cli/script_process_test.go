@@ -366,10 +366,16 @@ func endInput(ts *testscript.TestScript, neg bool, args []string) {
 	p.stdin = nil
 }
 
-// signal NAME INT | TERM | HUP | KILL
+// signal NAME INT | TERM | HUP | KILL | STOP
 func sendSignal(ts *testscript.TestScript, neg bool, args []string) {
-	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL}
-	ts.Check(processNamed(ts, args[0]).cmd.Process.Signal(signals[args[1]]))
+	signals := map[string]syscall.Signal{
+		"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL, "STOP": syscall.SIGSTOP,
+	}
+	number, known := signals[args[1]]
+	if !known {
+		ts.Fatalf("signal: unknown signal %s", args[1])
+	}
+	ts.Check(processNamed(ts, args[0]).cmd.Process.Signal(number))
 }
 
 // localPort is for peers that are part of the test.
