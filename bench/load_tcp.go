@@ -64,6 +64,9 @@ func connectStream(port int) (int, error) {
 	if err == nil {
 		err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	}
+	if err == nil { // closed by a reset: nothing is left in TIME_WAIT
+		err = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	}
 	if err == nil {
 		err = unix.SetNonblock(fd, true)
 	}
