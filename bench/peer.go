@@ -105,7 +105,7 @@ func (p peer) start(s settings) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := startOn(s.serveCPU, cmd); err != nil {
+	if err := onCPU(s.serveCPU, cmd.Start); err != nil {
 		return nil, err
 	}
 	running := &process{cmd: cmd, stdin: stdin}
